@@ -1,0 +1,69 @@
+# The one vocabulary for people, hooks and CI. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Without cached bytecode every process compiles tens of thousands of files again.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Settings of `make demo`; see README.
+WEEKS ?= 8
+ONCE ?=
+
+.PHONY: help install demo demo-stop test lint types unit lifecycle bench docs lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: .venv/.installed ## make .venv with exactly the pinned packages
+
+.venv/.installed: requirements.txt requirements-dev.txt
+	@if command -v uv > /dev/null; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) .venv; \
+	  uv pip install --quiet --compile-bytecode -r requirements.txt -r requirements-dev.txt; \
+	else \
+	  $(PYTHON) -m venv .venv; \
+	  $(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt; \
+	  $(BIN)/python -m compileall -q -j 0 .venv/lib > /dev/null || true; \
+	fi
+	@touch $@
+
+demo: install ## replay weeks of 2013 on a running Airflow and MLflow: WEEKS=8, ONCE=1 to stop at the end
+	./airlock demo --weeks $(WEEKS) $(if $(ONCE),--once)
+
+demo-stop: install ## stop what `make demo` left running
+	./airlock demo --stop
+
+test: install lint types unit lifecycle ## everything that CI runs
+
+lint: install ## style and common mistakes
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+types: install ## static types
+	$(BIN)/mypy
+
+unit: install ## tests of the library, the DAGs and the command line, without servers
+	$(BIN)/python -m pytest -m "not servers" -n 2 --dist loadfile
+
+lifecycle: install ## tests on real servers: Airflow, MLflow, S3
+	$(BIN)/python -m pytest -m servers
+
+bench: install ## measure, print tables, write bench/out/*.json
+	$(BIN)/python -m bench
+
+docs: install ## make the generated pages of docs/ again
+	$(BIN)/python -m cli.reference > docs/use-case.md
+
+lock: install ## compile the pinned requirement files again
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \
+	  requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \
+	  requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove the environment and everything made at run time
+	rm -rf .venv .airlock

@@ -1,0 +1,26 @@
+"""`make bench`: run every bench, or those named on the command line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+BENCHES = {
+    "parse": "bench.performance.parse",
+    "warm_workers": "bench.performance.warm_workers",
+    "lifecycle": "bench.performance.lifecycle",
+    "gates": "bench.decisions.gates",
+}
+
+
+def main() -> None:
+    """Run the benches in the order above."""
+    asked = sys.argv[1:] or list(BENCHES)
+    if unknown := sorted(set(asked) - set(BENCHES)):
+        sys.exit(f"There is no bench {', '.join(unknown)}; choose from {', '.join(BENCHES)}")
+    for name in asked:
+        importlib.import_module(BENCHES[name]).main()
+
+
+if __name__ == "__main__":
+    main()

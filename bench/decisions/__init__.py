@@ -1,0 +1,1 @@
+"""How often the rules of Airlock decide wrongly."""

@@ -1,0 +1,43 @@
+"""`./airlock serve`: Airflow and MLflow on the settings of this installation, until Ctrl-C."""
+
+from __future__ import annotations
+
+import time
+
+import click
+from rich.console import Console
+
+from cli.commands.options import examples
+
+
+@click.command(epilog=examples("./airlock serve", "./airlock serve --stop"))
+@click.option("--stop", "stop_only", is_flag=True, help="Stop what an earlier `serve` left running.")
+def serve(stop_only: bool) -> None:
+    """Start Airflow and MLflow on the settings in .env, until Ctrl-C.
+
+    New DAGs are paused: unpause those of a use case in the Airflow UI to put it on its schedule. Everything
+    that is made at run time lies below AIRLOCK_HOME, and starting again goes on where it stopped. With
+    AIRLOCK_MLFLOW_TRACKING_URI set, that MLflow server is used and none is started.
+    """
+    from cli import services
+    from cli.credentials import passwords_file
+    from include.settings import get_settings
+
+    settings, console = get_settings(), Console(highlight=False)
+    if stop_only:
+        ended = services.stop(settings)
+        console.print(f"stopped: {', '.join(ended)}" if ended else "nothing was running")
+        return
+    plan = services.Plan(mlflow=not settings.mlflow_tracking_uri)
+    with console.status("starting") as status:
+        running = services.start(settings, plan, report=status.update)
+    try:
+        console.print(f"Airflow  {running.airflow_url}   user {settings.airflow_user}")
+        console.print(f"         the password stands in {passwords_file(settings.home)}", soft_wrap=True)
+        console.print(f"MLflow   {running.mlflow_url or settings.mlflow_tracking_uri}\nCtrl-C stops both.")
+        while services.find(settings):
+            time.sleep(1)
+    except KeyboardInterrupt:
+        console.print("\nstopping")
+    finally:
+        services.stop(settings)

@@ -1,0 +1,84 @@
+"""Keys and passwords of one installation: drawn once, kept in files that only their owner can read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from include.errors import ConfigurationError
+from include.settings import Settings
+
+_OWNER_ONLY = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What Airflow's processes share: they sign each other's requests and encrypt connections with it."""
+
+    jwt_secret: str = field(repr=False)
+    api_secret: str = field(repr=False)
+    fernet_key: str = field(repr=False)
+
+    @classmethod
+    def draw(cls) -> Keys:
+        fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        return cls(secrets.token_urlsafe(48), secrets.token_urlsafe(48), fernet_key)
+
+
+def keys_of(home: Path) -> Keys:
+    """Return the keys of a home folder, drawing them the first time."""
+    path = _folder(home) / "keys.json"
+    if path.exists():
+        return Keys(**_read(path))
+    keys = Keys.draw()
+    _write(path, asdict(keys))
+    return keys
+
+
+def passwords_file(home: Path) -> Path:
+    """The file in which Airflow's SimpleAuthManager looks passwords up."""
+    return _folder(home) / "passwords.json"
+
+
+def password_of(settings: Settings) -> str:
+    """Return the password of the Airflow user, after making sure that Airflow knows it.
+
+    A password in the settings wins; without one, the password that was drawn the first time stays.
+    """
+    path = passwords_file(settings.home)
+    passwords = _read(path) if path.exists() else {}
+    known = passwords.get(settings.airflow_user, "")
+    wanted = settings.airflow_password.get_secret_value() or known or secrets.token_urlsafe(12)
+    if wanted != known:
+        _write(path, {**passwords, settings.airflow_user: wanted})
+    return wanted
+
+
+def _folder(home: Path) -> Path:
+    folder = home / "secrets"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _read(path: Path) -> dict[str, str]:
+    path.chmod(_OWNER_ONLY)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{path} is not JSON: {error}. Delete it, and new ones are drawn."
+        ) from error
+    return {str(name): str(value) for name, value in content.items()}
+
+
+def _write(path: Path, content: dict[str, str]) -> None:
+    """Replace the file at once, so that nobody reads half of it. `mkstemp` makes it for its owner only."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    Path(name).replace(path)

@@ -1,0 +1,102 @@
+"""Drives a running Airflow through weeks of data, the way a person would: backfill, wait, train."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cli.airflow_answers import DagRun
+from cli.airflow_api import AirflowApi
+from cli.demo.calendar import Week
+from include import partitions
+from include.champions import champion_at
+from include.errors import Outage
+from include.use_case import UseCase
+from include.workspace import Workspace
+
+STAGES = ("ingest", "features", "score", "monitor")
+_POLL_SECONDS = 1.0
+_WEEK_SECONDS = 1800
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a week has come: partitions through each stage, and what is being waited for."""
+
+    week: Week
+    finished: dict[str, int]
+    waiting_for: str
+
+
+class Replay:
+    """Replays weeks of one use case, in order.
+
+    Args:
+        report: called whenever something may have changed.
+    """
+
+    def __init__(
+        self, api: AirflowApi, use_case: UseCase, workspace: Workspace, report: Callable[[Progress], None]
+    ) -> None:
+        self._api = api
+        self._use_case = use_case
+        self._workspace = workspace
+        self._report = report
+
+    def week(self, week: Week) -> None:
+        """Ingest the days of a week, let the stages follow, and train as of the day after.
+
+        Raises:
+            Outage: the week was not through within half an hour.
+        """
+        self.days(week)
+        self._train(week)
+
+    def days(self, week: Week) -> None:
+        """Ingest the days of a week and wait until every stage is through with them."""
+        ingest = f"{self._use_case.name}.ingest"
+        first, last = partitions.parse(week.days[0]), partitions.parse(week.days[-1])
+        backfill = self._api.create_backfill(ingest, first, last)
+        deadline = time.monotonic() + _WEEK_SECONDS
+        while waiting_for := self._pending(week):
+            if time.monotonic() > deadline:
+                raise Outage(
+                    f"The week up to {week.days[-1]} still waits for {waiting_for}; look at it in Airflow"
+                )
+            time.sleep(_POLL_SECONDS)
+        self._api.wait_for_backfill(backfill)
+
+    def _pending(self, week: Week) -> str:
+        """Return what the week still waits for, and report how far it is; empty when it is through."""
+        runs = {stage: self._runs(stage, week) for stage in STAGES}
+        done = {stage: {day for day, run in found.items() if run.finished} for stage, found in runs.items()}
+        pending = ""
+        expected = set(week.days)
+        for stage in STAGES:
+            missing = sorted(expected - done[stage])
+            if missing and not pending:
+                pending = f"{stage} of {missing[0]}"
+            expected = {day for day in done[stage] if runs[stage][day].state == "success"}
+            if stage == "score":
+                expected = {day for day in expected if self._scored(day)}
+        if not pending and self._api.runs(f"{self._use_case.name}.train", states=("queued", "running")):
+            pending = "a training that monitoring ordered"
+        self._report(Progress(week, {stage: len(days) for stage, days in done.items()}, pending))
+        return pending
+
+    def _runs(self, stage: str, week: Week) -> dict[str, DagRun]:
+        """Return the newest run of each day of the week."""
+        found = self._api.runs(f"{self._use_case.name}.{stage}")
+        return {run.partition_key: run for run in found if run.partition_key in week.days}
+
+    def _scored(self, day: str) -> bool:
+        """Tell whether scoring had something to do: without a champion its task was skipped."""
+        return champion_at(self._workspace.ledger, self._use_case.name, day) is not None
+
+    def _train(self, week: Week) -> None:
+        train = f"{self._use_case.name}.train"
+        done = dict.fromkeys(STAGES, len(week.days))
+        self._report(Progress(week, done, f"the training as of {week.as_of}"))
+        run = self._api.trigger(train, conf={"as_of": week.as_of, "reason": "weekly replay"})
+        self._api.wait_for_run(train, run.run_id, timeout=_WEEK_SECONDS)

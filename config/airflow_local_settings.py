@@ -1,0 +1,47 @@
+"""Airflow imports this module in each of its processes, at its very start. It makes warm workers.
+
+LocalExecutor forks its workers, and they their tasks, from the scheduler; Celery forks them from its worker.
+Those two import the heavy libraries here, once, so that no task has to. Everybody else must stay light.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterator, Sequence
+
+# Airflow would copy any other name of this module into its own settings.
+__all__: list[str] = []
+
+_COMMANDS_THAT_FORK_TASKS = (["scheduler"], ["celery", "worker"])
+
+
+def _forks_tasks(arguments: Sequence[str]) -> bool:
+    return any(list(arguments[: len(command)]) == command for command in _COMMANDS_THAT_FORK_TASKS)
+
+
+def _modules_of_a_task() -> Iterator[str]:
+    """What a task process would import to find its operator: of Airflow, of our DAGs, our operators."""
+    yield "airflow.sdk.execution_time.task_runner"
+    yield "airflow.sdk.definitions.retry_policy"
+    yield "airflow.dag_processing.bundles.local"
+    yield "airflow.dag_processing.dagbag"
+    yield "prompt_coordinator"
+    for package in ("airlock", "airlock.operators"):
+        # Deployments may keep our plugins elsewhere, or have none.
+        if (found := importlib.util.find_spec(package)) is not None:
+            names = pkgutil.iter_modules(found.submodule_search_locations, f"{package}.")
+            yield from (module.name for module in names if not module.ispkg)
+
+
+def _warm_up() -> None:
+    from include.warmup import freeze, import_quietly, warm_up
+
+    if warm_up():
+        import_quietly(_modules_of_a_task())
+        freeze()
+
+
+if _forks_tasks(sys.argv[1:]):
+    _warm_up()

@@ -1,0 +1,35 @@
+"""
+### Maintenance: proof that the records hold, and tidy tables
+
+**When `verify_ledger` is red,** a recorded decision was changed, removed or inserted. Nothing that came
+after it is proven; restore the ledger from a backup and compare. Keep the head that this task returns
+somewhere else.
+
+**When `reconcile_…` is red,** MLflow's champion alias is not the version that the ledger promoted: somebody
+moved it past the gates, or a promotion was cut short. Scoring follows the ledger meanwhile.
+
+`tidy_…` merges small files and removes those that no version of the last 90 days needs.
+"""
+
+import pendulum
+from airflow.sdk import DAG, CronTriggerTimetable
+
+from airlock.declaration import RETRY_POLICY, declared_for_maintenance
+from airlock.operators.maintenance import MaintainTablesOperator, ReconcileAliasOperator, VerifyLedgerOperator
+
+with DAG(
+    dag_id="airlock.maintenance",
+    dag_display_name="airlock · maintenance",
+    description="ledger verification, alias reconciliation, compaction, retention",
+    doc_md=__doc__,
+    tags=["airlock", "maintenance"],
+    schedule=CronTriggerTimetable("30 5 * * *", timezone="UTC"),
+    start_date=pendulum.datetime(2013, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"owner": "airlock", "retries": 3, "retry_policy": RETRY_POLICY},
+):
+    VerifyLedgerOperator(task_id="verify_ledger")
+    for use_case in declared_for_maintenance():
+        ReconcileAliasOperator(task_id=f"reconcile_{use_case.name}", use_case=use_case.name)
+        MaintainTablesOperator(task_id=f"tidy_{use_case.name}", use_case=use_case.name)

@@ -1,0 +1,1 @@
+"""The library of Airlock: everything but Airflow. It runs in a notebook, a test or a script."""

@@ -1,0 +1,229 @@
+"""How a use case declares its features, and how they are found: `features.py` beside the YAML.
+
+A feature is a plain function over the rows of one batch. The same function serves training, batch scoring
+and online serving. Encoders and scalers that are fitted to data are no features: they belong to the model's
+pipeline.
+
+::
+
+    features = FeatureSet()
+
+    @features.row(kind="number", inputs=["hour", "minute"], low=0, high=1500, description="minute of the day")
+    def departure_minute(rows):
+        return rows["hour"] * 60 + rows["minute"]
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from include.errors import UseCaseError
+from include.hashing import digest
+from include.lake import AUDIT_COLUMNS, LABEL, ROW_KEY
+from include.settings import Settings
+from include.use_case import UseCase
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["number", "category"]
+RowFunction = Callable[["pd.DataFrame"], "pd.Series"]
+# Columns that stand beside the features in the tables.
+_RESERVED = {ROW_KEY, "event_time", LABEL, "score", "feature_set_version", *AUDIT_COLUMNS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowFeature:
+    """A feature computed from the batch's own rows.
+
+    Attributes:
+        low, high: values outside become null and are counted; None leaves the side open.
+        max_null_share: above it the partition is refused; None takes that of the use case's `features`.
+    """
+
+    name: str
+    kind: Kind
+    inputs: tuple[str, ...]
+    description: str
+    build: RowFunction
+    low: float | None = None
+    high: float | None = None
+    max_null_share: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinedFeature:
+    """The newest value of a side table that was known before the event.
+
+    Attributes:
+        table: the side table's name in `source.side_tables`.
+        column: the column taken from it.
+        by: columns on which both sides must be equal.
+        time: the time column of the side table, ISO 8601 with its offset.
+        lead_minutes: only values at least so old at the event may be used, as a guard against the future.
+        tolerance_minutes: older values count as missing.
+    """
+
+    name: str
+    kind: Kind
+    table: str
+    column: str
+    by: tuple[str, ...]
+    time: str
+    lead_minutes: int
+    tolerance_minutes: int
+    description: str
+    low: float | None = None
+    high: float | None = None
+    max_null_share: float | None = None
+
+
+Feature = RowFeature | JoinedFeature
+
+
+@dataclass
+class FeatureSet:
+    """All features of a use case, in the order of their declaration."""
+
+    features: list[Feature] = field(default_factory=list)
+
+    def row(
+        self,
+        *,
+        kind: Kind,
+        inputs: Sequence[str],
+        description: str,
+        low: float | None = None,
+        high: float | None = None,
+        max_null_share: float | None = None,
+    ) -> Callable[[RowFunction], RowFunction]:
+        """Declare the decorated function as a feature of its own name."""
+
+        def declare(build: RowFunction) -> RowFunction:
+            self._add(
+                RowFeature(
+                    name=build.__name__,
+                    kind=kind,
+                    inputs=tuple(inputs),
+                    description=description,
+                    build=build,
+                    low=low,
+                    high=high,
+                    max_null_share=max_null_share,
+                )
+            )
+            return build
+
+        return declare
+
+    def joined(self, **declaration: object) -> None:
+        """Declare a `JoinedFeature` by its fields."""
+        feature = JoinedFeature(**declaration)  # type: ignore[arg-type]
+        if feature.lead_minutes < 0 or feature.tolerance_minutes <= 0:
+            raise UseCaseError(
+                f"Feature {feature.name!r} could look into the future: lead_minutes must be at least 0 and "
+                f"tolerance_minutes above 0, not {feature.lead_minutes} and {feature.tolerance_minutes}"
+            )
+        self._add(feature)
+
+    def _add(self, feature: Feature) -> None:
+        if feature.name in self.names:
+            raise UseCaseError(f"Feature {feature.name!r} is declared twice; rename one of them")
+        if feature.name in _RESERVED:
+            raise UseCaseError(f"Feature {feature.name!r} has the name of a column of Airlock's; rename it")
+        self.features.append(feature)
+
+    @property
+    def names(self) -> list[str]:
+        return [feature.name for feature in self.features]
+
+    @property
+    def numbers(self) -> list[str]:
+        return [feature.name for feature in self.features if feature.kind == "number"]
+
+    @property
+    def categories(self) -> list[str]:
+        return [feature.name for feature in self.features if feature.kind == "category"]
+
+    @property
+    def version(self) -> str:
+        """Hash of all definitions: what they declare, and the code of the files where their functions stand.
+
+        The whole file counts, because a function may use helpers and constants; comments and layout do not.
+        """
+        declared = [_declared(feature) for feature in self.features]
+        functions = [feature.build for feature in self.features if isinstance(feature, RowFeature)]
+        files = {inspect.getfile(inspect.unwrap(function)) for function in functions}
+        return digest([declared, sorted(_code(Path(file)) for file in files)])[:16]
+
+
+def _declared(feature: Feature) -> dict[str, object]:
+    return {name: value for name, value in vars(feature).items() if name != "build"}
+
+
+def _code(path: Path) -> str:
+    return ast.unparse(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def load_features(use_case: UseCase, settings: Settings) -> FeatureSet:
+    """Return the features that a use case declares.
+
+    Raises:
+        UseCaseError: the file is missing, fails, declares nothing, or a feature reads a column that does not
+            exist or is known only after the outcome.
+    """
+    path = settings.use_cases_dir / use_case.name / "features.py"
+    # A name of its own for every file, so that two use cases never see each other's module.
+    name = f"airlock_features_{use_case.name}_{abs(hash(path))}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise UseCaseError(
+            f"{path} is missing; declare `features = FeatureSet()` there and decorate functions"
+        )
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except UseCaseError:
+        raise
+    except Exception as error:
+        raise UseCaseError(f"{path} fails when it is read: {type(error).__name__}: {error}") from error
+    found = getattr(module, "features", None)
+    if not isinstance(found, FeatureSet) or not found.features:
+        raise UseCaseError(
+            f"{path} declares no features; it needs a FeatureSet called `features` with some in it"
+        )
+    _check(use_case, found)
+    return found
+
+
+def _check(use_case: UseCase, found: FeatureSet) -> None:
+    for feature in found.features:
+        inputs = feature.inputs if isinstance(feature, RowFeature) else feature.by
+        if isinstance(feature, JoinedFeature):
+            table = use_case.source.side_tables.get(feature.table)
+            if table is None:
+                raise UseCaseError(
+                    f"Feature {feature.name!r}: side table {feature.table!r} is not in source.side_tables"
+                )
+            _require(feature.name, {feature.column, feature.time, *feature.by}, set(table.contract.columns))
+        if leaking := set(inputs) & use_case.forbidden_features:
+            raise UseCaseError(
+                f"Feature {feature.name!r} reads {sorted(leaking)}, known only after the outcome "
+                "(labels.post_outcome_columns); a model could never have it in time, so remove it"
+            )
+        _require(feature.name, set(inputs), set(use_case.contract.columns))
+
+
+def _require(feature: str, needed: set[str], declared: set[str]) -> None:
+    if unknown := needed - declared:
+        raise UseCaseError(
+            f"Feature {feature!r} reads {sorted(unknown)}, which the contract does not declare"
+        )

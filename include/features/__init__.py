@@ -1,0 +1,1 @@
+"""Features: one definition each, checked, and published per partition together with the labels."""

@@ -1,0 +1,86 @@
+"""What the ingestion gate is shown: figures only, small enough to keep for ever."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from include.use_case_sections import Severity
+
+BATCH = "batch"  # the name of the main table beside those of the side tables
+
+
+class _Evidence(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LandedFile(_Evidence):
+    """One file as it landed. `raw` is where it can be looked at; it is empty when the file is missing."""
+
+    table: str
+    source: str
+    raw: str = ""
+    size: int = 0
+    sha256: str = ""
+
+
+class Fault(_Evidence):
+    """Something that makes the rules of the contract meaningless: no file, no Parquet, no such column."""
+
+    table: str
+    rule: str
+    detail: str
+    severity: Severity = "refuse"
+
+
+class RuleResult(_Evidence):
+    """How many values broke one rule of the contract.
+
+    Attributes:
+        limit: largest share of violations that the contract allows.
+        share: whether this is a share to be judged with its uncertainty, or a plain yes or no.
+    """
+
+    table: str
+    rule: str
+    expectation: str
+    checked: int
+    violations: int
+    limit: float = 0.0
+    share: bool = True
+    severity: Severity = "refuse"
+    detail: str = ""
+    examples: list[str] = []
+
+
+class VolumeResult(_Evidence):
+    """A count among those of earlier batches; see `include.stats.conformal`.
+
+    `column` is empty for all rows. A count of 0 deviates infinitely, for which the ledger's JSON has null.
+    """
+
+    column: str = ""
+    count: int
+    expected: float
+    deviation: Annotated[float, BeforeValidator(lambda value: math.inf if value is None else value)]
+    past: int
+    p_value: float
+
+
+class IngestionEvidence(_Evidence):
+    """Everything that the verdict on a batch rests on.
+
+    Attributes:
+        counts: rows (under the empty name) and values of the columns whose volume is watched. Refused batches
+            are part of the history too: what is unusual once may be the new usual.
+    """
+
+    kind: Literal["ingestion"] = "ingestion"
+    files: list[LandedFile]
+    faults: list[Fault] = []
+    results: list[RuleResult] = []
+    rows: int = 0
+    counts: dict[str, int] = {}
+    volumes: list[VolumeResult] = []

@@ -1,0 +1,322 @@
+"""Delta Lake tables, one folder a use case, every table partitioned by data date.
+
+A partition is replaced by one atomic commit. Writing the same rows again commits nothing, so a repeated run
+leaves the bytes and the version of the table as they were.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from include.errors import ArtefactCorrupted, ConfigurationError, NotFound, Outage
+from include.hashing import hash_rows
+from include.partitions import parse
+from include.storage import checked_key, is_s3
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+    from include.settings import Settings
+
+TABLES = (
+    "batches",
+    "quarantine",
+    "profiles",
+    "features",
+    "feature_profiles",
+    "labels",
+    "predictions",
+    "metrics",
+)
+SIDE_TABLE_PREFIX = "side_"
+PARTITION = "partition"
+ROW_KEY = "row_key"
+LABEL = "label"
+AUDIT_COLUMNS = (PARTITION, "known_at", "ingested_at", "source_hash", "contract_hash", "content_hash")
+_COMMIT_ATTEMPTS = 16
+_TABLE_SETTINGS = {
+    # Without checkpoints a reader replays the whole log, and each day would cost more than the day before.
+    "delta.checkpointInterval": "16",
+    # Statistics of all columns, not of the first 32 only: `value_counts` answers from them.
+    "delta.dataSkippingNumIndexedCols": "-1",
+}
+
+
+class TableRef(BaseModel):
+    """The name of a set of rows that can be read again byte for byte.
+
+    >>> str(TableRef(use_case="flights", table="features", version=7, first="2013-01-07", last="2013-01-13"))
+    'flights/features@7[2013-01-07..2013-01-13]'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    use_case: str
+    table: str
+    version: int
+    first: str
+    last: str
+
+    def __str__(self) -> str:
+        return f"{self.use_case}/{self.table}@{self.version}[{self.first}..{self.last}]"
+
+
+class Lake:
+    """All tables under one root.
+
+    Args:
+        root: a folder, or `s3://bucket/prefix`.
+        storage_options: what the Delta library needs beyond the credentials that it finds by itself.
+    """
+
+    def __init__(self, root: str, storage_options: dict[str, str] | None = None) -> None:
+        self.root = root.rstrip("/")
+        self._options = storage_options or {}
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Lake:
+        """Open the lake that the settings name."""
+        if not is_s3(settings.lake):
+            return cls(settings.lake.removeprefix("file://"))
+        options = {"AWS_REGION": settings.s3_region}
+        if settings.s3_endpoint_url:
+            options["AWS_ENDPOINT_URL"] = settings.s3_endpoint_url
+            options["AWS_ALLOW_HTTP"] = str(settings.s3_endpoint_url.startswith("http://")).lower()
+        return cls(settings.lake, options)
+
+    def uri(self, use_case: str, table: str) -> str:
+        """Return the address of a table."""
+        if table not in TABLES and not table.startswith(SIDE_TABLE_PREFIX):
+            raise ConfigurationError(f"There is no table {table!r}; the tables are {', '.join(TABLES)}")
+        return f"{self.root}/{checked_key(use_case)}/{checked_key(table)}"
+
+    def open(self, use_case: str, table: str, version: int | None = None) -> DeltaTable:
+        """Open a table, at an earlier version if asked; `NotFound` when it was never written."""
+        delta = self.find(use_case, table, version)
+        if delta is None:
+            uri = self.uri(use_case, table)
+            raise NotFound(f"Table {uri} does not exist yet; run {use_case}.ingest for a partition first")
+        return delta
+
+    def find(self, use_case: str, table: str, version: int | None = None) -> DeltaTable | None:
+        """Open a table, or return None when it was never written.
+
+        Raises:
+            NotFound: the table exists, but not in this version.
+        """
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        uri = self.uri(use_case, table)
+        try:
+            return DeltaTable(uri, version=version, storage_options=self._options)
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            if version is None or isinstance(error, OSError):
+                raise _outage(self.root, error) from error
+            raise NotFound(f"Table {uri} has no version {version}; retention may have removed it") from error
+
+    def version(self, use_case: str, table: str) -> int:
+        """Return the newest version of a table, or -1 when it was never written."""
+        delta = self.find(use_case, table)
+        return -1 if delta is None else delta.version()
+
+    def partitions(self, use_case: str, table: str, *, version: int | None = None) -> list[str]:
+        """Return the keys of the partitions that hold rows, in order."""
+        delta = self.find(use_case, table, version)
+        return (
+            [] if delta is None else sorted({str(partition["partition"]) for partition in delta.partitions()})
+        )
+
+    def read(
+        self,
+        use_case: str,
+        table: str,
+        *,
+        partitions: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        version: int | None = None,
+        known_by: date | None = None,
+    ) -> pd.DataFrame:
+        """Read rows, in the order of their partitions.
+
+        Args:
+            use_case: name of the use case.
+            table: name of the table.
+            partitions: keys to read; None reads all.
+            columns: columns to read; None reads all.
+            version: an earlier version of the table; None reads the newest.
+            known_by: keep only rows whose `known_at` is no later than this date.
+
+        Raises:
+            NotFound: the table, the version or a column does not exist.
+        """
+        import pyarrow.dataset as ds
+
+        delta = self.open(use_case, table, version)
+        known = [field.name for field in delta.schema().fields]
+        if unknown := sorted(set(columns or ()) - set(known)):
+            raise NotFound(f"Table {self.uri(use_case, table)} has no column {unknown}; it has {known}")
+        chosen = None if partitions is None else [("partition", "in", list(partitions))]
+        condition = None if known_by is None else ds.field("known_at") <= known_by
+        with _outages(self.root):
+            source = delta.to_pyarrow_dataset(file_pruning_predicate=chosen)
+            wanted = None if columns is None else list(dict.fromkeys([*columns, "partition"]))
+            rows: pd.DataFrame = source.to_table(columns=wanted, filter=condition).to_pandas()
+        rows = rows.sort_values("partition", kind="stable", ignore_index=True)
+        return rows if columns is None else rows[list(columns)]
+
+    def value_counts(self, use_case: str, table: str, column: str = "") -> dict[str, int]:
+        """Return the rows of each partition, or the values of one column that are not null.
+
+        The table's log alone is read: no data file is opened. Partitions from before the table had the column
+        are left out, because nobody counted there.
+        """
+        import pyarrow as pa
+
+        delta = self.find(use_case, table)
+        if delta is None:
+            return {}
+        counts: dict[str, int] = {}
+        for file in pa.table(delta.get_add_actions(flatten=True)).to_pylist():
+            partition = str(file["partition.partition"])
+            nulls = file.get(f"null_count.{column}") if column else 0
+            if nulls is not None:
+                counts[partition] = counts.get(partition, 0) + int(file["num_records"]) - int(nulls)
+        return dict(sorted(counts.items()))
+
+    def content_hash(self, use_case: str, table: str, partition: str) -> str | None:
+        """Return the hash of a partition's rows, or None when it holds none."""
+        delta = self.find(use_case, table)
+        return None if delta is None else self._content_hash(delta, partition)
+
+    def _content_hash(self, delta: DeltaTable, partition: str) -> str | None:
+        with _outages(self.root):
+            source = delta.to_pyarrow_dataset(file_pruning_predicate=[("partition", "=", partition)])
+            found = source.head(1, columns=["content_hash"])["content_hash"].to_pylist()
+        return found[0] if found else None
+
+    def write_partition(
+        self,
+        use_case: str,
+        table: str,
+        partition: str,
+        rows: pd.DataFrame,
+        *,
+        source_hash: str,
+        contract_hash: str,
+    ) -> TableRef:
+        """Replace one partition by these rows in one commit, or change nothing when it holds them already.
+
+        Args:
+            use_case: name of the use case.
+            table: name of the table.
+            partition: key of the partition.
+            rows: the data columns and `known_at` (dates), without the other audit columns.
+            source_hash: hash of what the rows were made from.
+            contract_hash: hash of the rules under which they were made.
+        """
+        parse(partition)  # it becomes part of a predicate
+        from deltalake.exceptions import CommitFailedError
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+        content = hash_rows(rows, salt=f"{source_hash}{contract_hash}")
+        audited = rows.assign(
+            partition=partition,
+            ingested_at=datetime.now(UTC),
+            source_hash=source_hash,
+            contract_hash=contract_hash,
+            content_hash=content,
+        )
+        # Another writer may win the race for a version; its commit is read before this one is tried again.
+        attempts = Retrying(
+            retry=retry_if_exception_type(CommitFailedError),
+            stop=stop_after_attempt(_COMMIT_ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.05, max=2),
+            reraise=True,
+        )
+        with _outages(self.root):
+            version = attempts(self._replace, use_case, table, partition, audited)
+        return TableRef(use_case=use_case, table=table, version=version, first=partition, last=partition)
+
+    def _replace(self, use_case: str, table: str, partition: str, rows: pd.DataFrame) -> int:
+        """Commit the rows unless the partition holds them already; return the version that holds them."""
+        from deltalake import write_deltalake
+
+        delta = self.find(use_case, table)
+        wanted = None if rows.empty else rows["content_hash"].iloc[0]
+        if delta is not None and self._content_hash(delta, partition) == wanted:
+            return delta.version()
+        new = delta is None
+        write_deltalake(
+            delta or self.uri(use_case, table),
+            _as_arrow(rows, delta),
+            mode="overwrite",
+            predicate=f"partition = '{partition}'",
+            partition_by=["partition"],
+            schema_mode="merge",
+            configuration=_TABLE_SETTINGS if new else None,
+            storage_options=self._options if new else None,
+        )
+        return (delta or self.open(use_case, table)).version()
+
+
+def _as_arrow(rows: pd.DataFrame, known: DeltaTable | None) -> pa.Table:
+    """Convert to Arrow. Columns that the table has already keep their types, so an all-null day changes none.
+
+    Raises:
+        ConfigurationError: a value does not fit the type that its column has in the table.
+    """
+    import pyarrow as pa
+
+    inferred = pa.Schema.from_pandas(rows, preserve_index=False)
+    declared = {} if known is None else {field.name: field for field in pa.schema(known.schema().to_arrow())}
+    # Without a single value the type of a column of objects cannot be seen; nearly always it is text.
+    fields = [
+        declared.get(field.name)
+        or (pa.field(field.name, pa.string()) if pa.types.is_null(field.type) else field)
+        for field in inferred
+    ]
+    try:
+        return pa.Table.from_pandas(rows, schema=pa.schema(fields), preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ConfigurationError(
+            f"The rows do not fit the types of their table: {'; '.join(map(str, error.args))}. A column "
+            "keeps the type that it first had; correct what made the rows, or give the column another name"
+        ) from error
+
+
+@contextmanager
+def _outages(root: str) -> Iterator[None]:
+    import pyarrow as pa
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        raise _outage(root, error) from error
+    except pa.ArrowInvalid as error:
+        raise ArtefactCorrupted(
+            f"A file of the lake at {root} cannot be read: {_in_one_line(error)} Restore it from a backup"
+        ) from error
+
+
+def _outage(root: str, error: Exception) -> Outage:
+    return Outage(
+        f"The lake at {root} does not answer: {_in_one_line(error)}. Check AIRLOCK_LAKE_URL and the store"
+    )
+
+
+def _in_one_line(error: Exception) -> str:
+    """Return a message of the Delta library without its colours, arrows and frames of the stack."""
+    text = re.sub(r"\x1b\[[0-9;]*m|↳|\d+: <unknown>|(?s:<\?xml.*)", " ", str(error))
+    return " ".join(text.split())[:400]

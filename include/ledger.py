@@ -1,0 +1,262 @@
+"""The append-only, hash-chained record of all decisions.
+
+One table, one row a decision. A row's hash covers the hash of the row before, so a changed, removed or
+reordered row breaks every later hash. The chain alone cannot show that its newest rows were cut off: keep the
+head that `airlock verify` prints in another place and pass it to the next `verify`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+
+from include.decisions import Decision, Verdict, fingerprint_of
+from include.errors import ConfigurationError, LedgerCorrupted, NotFound, Outage
+from include.hashing import canonical_json, digest, digest_bytes
+
+GENESIS = "0" * 64
+_LOCK = 4_021_969  # any fixed number: the advisory lock of the ledger on PostgreSQL
+
+_metadata = sa.MetaData()
+_decisions = sa.Table(
+    "decisions",
+    _metadata,
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(32), nullable=False, unique=True),
+    sa.Column("use_case", sa.String(128), nullable=False),
+    sa.Column("gate", sa.String(64), nullable=False),
+    sa.Column("partition", sa.String(10)),
+    sa.Column("as_of", sa.String(10), nullable=False),
+    sa.Column("verdict", sa.String(16), nullable=False),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("recorded_at", sa.String(32), nullable=False),
+    sa.Column("previous_hash", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Index("ix_decisions_subject", "use_case", "gate", "partition", "as_of"),
+)
+for _change in ("UPDATE", "DELETE"):
+    sa.event.listen(
+        _metadata,
+        "after_create",
+        sa.DDL(  # type: ignore[no-untyped-call]
+            f"CREATE TRIGGER IF NOT EXISTS decisions_no_{_change.lower()} BEFORE {_change} ON decisions "
+            "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+        ).execute_if(dialect="sqlite"),
+    )
+
+
+class Ledger:
+    """Appends and reads decisions.
+
+    Args:
+        url: SQLAlchemy address of the database; the table is made on first use.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._url = make_url(url)
+        except sa.exc.ArgumentError as error:
+            # The text may hold a password, so it is not repeated here.
+            raise ConfigurationError(f"AIRLOCK_LEDGER_URL is no SQLAlchemy address: {error}") from error
+
+    @cached_property
+    def _engine(self) -> sa.Engine:
+        sqlite = self._url.get_backend_name() == "sqlite"
+        if sqlite and self._url.database:
+            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # A pooled connection must not be shared with a forked task process.
+            engine = sa.create_engine(
+                self._url, poolclass=sa.NullPool, connect_args={"timeout": 60} if sqlite else {}
+            )
+        except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+            raise ConfigurationError(f"AIRLOCK_LEDGER_URL {self._url!r} cannot be used: {error}") from error
+        if sqlite:
+            sa.event.listen(engine, "connect", _manual_transactions)
+            sa.event.listen(engine, "begin", _begin)
+        with engine.connect().execution_options(writes=False) as connection:
+            made = sa.inspect(connection).has_table(_decisions.name)
+        if not made:
+            with engine.begin() as connection:
+                _lock(connection)
+                _metadata.create_all(connection)
+        return engine
+
+    @contextmanager
+    def _connection(self, *, writes: bool = False) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
+                yield connection
+        except (sa.exc.OperationalError, OSError) as error:
+            reason = getattr(error, "orig", error)
+            raise Outage(f"The ledger at {self._url!r} does not answer: {reason}") from error
+        except sa.exc.DatabaseError as error:
+            raise LedgerCorrupted(
+                f"The ledger at {self._url!r} cannot be read: {error.orig}. Restore it from a backup"
+            ) from error
+
+    def append(self, decision: Decision) -> Decision:
+        """Record a decision and return it with its id.
+
+        Recording the same ruling on the same evidence again is not a new fact: when the newest decision about
+        this subject has the same fingerprint, that one is returned and nothing is written.
+        """
+        with self._connection(writes=True) as connection:
+            _lock(connection)
+            newest = connection.execute(_about(decision).limit(1)).one_or_none()
+            if newest is not None and newest.fingerprint == decision.fingerprint:
+                return _decision(newest)
+            head = connection.execute(_head_query()).one_or_none()
+            previous = head.hash if head is not None else GENESIS
+            recorded = decision.model_copy(update={"id": digest([previous, decision.fingerprint])[:32]})
+            payload = canonical_json(recorded)
+            recorded_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+            connection.execute(
+                _decisions.insert().values(
+                    sequence=head.sequence + 1 if head is not None else 1,
+                    **{
+                        name: getattr(recorded, name)
+                        for name in ("id", "use_case", "gate", "partition", "as_of")
+                    },
+                    verdict=recorded.verdict.value,
+                    fingerprint=recorded.fingerprint,
+                    payload=payload,
+                    recorded_at=recorded_at,
+                    previous_hash=previous,
+                    hash=_row_hash(previous, payload, recorded_at),
+                )
+            )
+        return recorded
+
+    def get(self, decision_id: str) -> Decision:
+        """Return one decision by its id or by an unambiguous beginning of it."""
+        query = _decisions.select().where(_decisions.c.id.startswith(decision_id, autoescape=True)).limit(2)
+        with self._connection() as connection:
+            rows = connection.execute(query).all()
+        if len(rows) != 1:
+            found = "no decision" if not rows else "more than one decision"
+            raise NotFound(
+                f"The ledger holds {found} with id {decision_id!r}; list them with: ./airlock decisions"
+            )
+        return _decision(rows[0])
+
+    def find(
+        self,
+        *,
+        use_case: str | None = None,
+        gate: str | None = None,
+        partition: str | None = None,
+        verdict: Verdict | None = None,
+        limit: int | None = None,
+    ) -> list[Decision]:
+        """Return the decisions that match, newest first."""
+        query = _decisions.select().order_by(_decisions.c.sequence.desc()).limit(limit)
+        wanted = {"use_case": use_case, "gate": gate, "partition": partition, "verdict": verdict}
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(_decisions.c[column] == str(value))
+        with self._connection() as connection:
+            return [_decision(row) for row in connection.execute(query)]
+
+    def newest_by_partition(self, use_case: str, gate: str) -> dict[str, Decision]:
+        """Return the newest decision of a gate about each partition, ordered by partition."""
+        newest: dict[str, Decision] = {}
+        for decision in self.find(use_case=use_case, gate=gate):
+            if decision.partition is not None:
+                newest.setdefault(decision.partition, decision)
+        return dict(sorted(newest.items()))
+
+    def verify(self, *, head: str | None = None) -> tuple[int, str]:
+        """Walk the chain; return the number of decisions and the hash of the newest.
+
+        Args:
+            head: a hash printed by an earlier verification, which must still be part of the chain.
+
+        Raises:
+            LedgerCorrupted: a row was changed, removed, inserted or reordered, or the head is gone.
+        """
+        previous, count, seen_head = GENESIS, 0, head in {None, GENESIS}
+        with self._connection() as connection:
+            for row in connection.execute(_decisions.select().order_by(_decisions.c.sequence)):
+                count += 1
+                _check_row(row, sequence=count, previous=previous)
+                previous = row.hash
+                seen_head = seen_head or previous == head
+        if not seen_head:
+            raise LedgerCorrupted(
+                f"The chain of {count} decisions does not hold the head {head}: newer decisions were cut "
+                "off. Restore the ledger from a backup"
+            )
+        return count, previous
+
+
+def _check_row(row: sa.Row[tuple[object, ...]], *, sequence: int, previous: str) -> None:
+    sound = (
+        row.sequence == sequence
+        and row.previous_hash == previous
+        and row.hash == _row_hash(previous, row.payload, row.recorded_at)
+        and _columns_repeat_the_payload(row)
+    )
+    if not sound:
+        raise LedgerCorrupted(
+            f"The ledger was changed at decision {row.sequence} ({row.id}): its hash does not fit. Every "
+            "decision from here on is unproven; restore the ledger from a backup and compare"
+        )
+
+
+def _columns_repeat_the_payload(row: sa.Row[tuple[object, ...]]) -> bool:
+    # Not through `Decision`: its fields may change with a release, and old rows must still verify.
+    content = json.loads(row.payload)
+    repeated = ("id", "use_case", "gate", "partition", "as_of", "verdict")
+    same = all(getattr(row, name) == content[name] for name in repeated)
+    return same and row.fingerprint == fingerprint_of(content)
+
+
+def _row_hash(previous: str, payload: str, recorded_at: str) -> str:
+    return digest_bytes(f"{previous}\n{recorded_at}\n{payload}".encode())
+
+
+def _decision(row: sa.Row[tuple[object, ...]]) -> Decision:
+    try:
+        return Decision.model_validate(json.loads(row.payload))
+    except ValueError as error:
+        raise LedgerCorrupted(
+            f"Decision {row.sequence} ({row.id}) of the ledger cannot be read: {error}. Run: ./airlock verify"
+        ) from error
+
+
+def _about(decision: Decision) -> sa.Select[tuple[object, ...]]:
+    """Select earlier decisions on the same subject, newest first."""
+    query = _decisions.select().order_by(_decisions.c.sequence.desc())
+    for name in ("use_case", "gate", "partition", "as_of"):
+        query = query.where(_decisions.c[name].is_not_distinct_from(getattr(decision, name)))
+    return query
+
+
+def _head_query() -> sa.Select[tuple[object, ...]]:
+    return _decisions.select().order_by(_decisions.c.sequence.desc()).limit(1)
+
+
+def _lock(connection: sa.Connection) -> None:
+    """Let one writer at a time append; SQLite's BEGIN IMMEDIATE has done so already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+
+
+def _manual_transactions(connection: object, _record: object) -> None:
+    # sqlite3 opens its transactions too late for a read that a write depends on.
+    connection.isolation_level = None  # type: ignore[attr-defined]
+
+
+def _begin(connection: sa.Connection) -> None:
+    # A writer reads before it writes, so it takes the lock first; readers do not keep each other waiting.
+    writes = connection.get_execution_options().get("writes", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

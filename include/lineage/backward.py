@@ -1,0 +1,289 @@
+"""From a partition, or one of its rows, back to the bytes that landed.
+
+Every link is compared, none assumed: predictions name the hash of the model's files and of their features,
+the features that of everything they were built from, the batch the SHA-256 of its raw file, and the raw file
+is hashed again. The hashes of rows are those stored beside them; `./airlock verify` proves the ledger. MLflow
+adds the run, and where it is silent a note says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from include import partitions
+from include.champions import champion_at
+from include.decisions import Decision
+from include.errors import NotFound, Outage
+from include.hashing import digest
+from include.lake import LABEL, ROW_KEY, SIDE_TABLE_PREFIX
+from include.lineage.facts import (
+    BATCH,
+    FEATURES,
+    HASHES,
+    INGESTION,
+    TRAINING,
+    Fact,
+    RawFile,
+    Row,
+    Rows,
+    landed_files,
+    raw_file,
+    read_rows,
+    rows_of,
+)
+from include.lineage.reach import look_back, side_reach
+from include.lineage.runs import Run, read_run
+from include.workspace import Workspace
+
+_REFERENCE_DIGITS = 16
+_NO_FEATURES = {ROW_KEY, "event_time", "known_at", "partition", "ingested_at", "feature_set_version", *HASHES}
+
+
+class Trace(Fact):
+    """The way back. What does not exist is None: a refused batch has no features, a cold start no champion.
+
+    Attributes:
+        broken: links that do not hold; each is a reason to distrust the data.
+        notes: what a reader should know besides.
+    """
+
+    use_case: str
+    partition: str
+    row: Row | None
+    predictions: Rows | None
+    promotion: Decision | None
+    evaluation: Decision | None
+    training: Decision | None
+    run: Run | None
+    features: Rows | None
+    features_decision: Decision | None
+    batch: Rows | None
+    ingestion: Decision | None
+    files: list[RawFile]
+    broken: list[str]
+    notes: list[str]
+
+
+def trace(workspace: Workspace, use_case: str, partition: str, *, row_key: str | None = None) -> Trace:
+    """Follow a partition back to its raw files.
+
+    Raises:
+        NotFound: nothing is known of this partition, or the row is not in it.
+        Outage: the ledger or the lake does not answer.
+    """
+    partitions.parse(partition)
+    walk = _Walk(workspace, use_case, partition)
+    ingestion = walk.ingestion()
+    features_decision = walk.features_decision()
+    model = walk.model()
+    return Trace(
+        use_case=use_case,
+        partition=partition,
+        row=None if row_key is None else walk.row(row_key),
+        predictions=walk.predictions,
+        promotion=model.promotion,
+        evaluation=model.evaluation,
+        training=model.training,
+        run=model.run,
+        features=walk.features,
+        features_decision=features_decision,
+        batch=walk.batch,
+        ingestion=ingestion,
+        files=walk.files(ingestion),
+        broken=walk.broken,
+        notes=walk.notes,
+    )
+
+
+@dataclass
+class _Model:
+    promotion: Decision | None = None
+    evaluation: Decision | None = None
+    training: Decision | None = None
+    run: Run | None = None
+
+
+@dataclass
+class _Walk:
+    """One walk back, with what was found on the way."""
+
+    workspace: Workspace
+    use_case: str
+    partition: str
+    broken: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.batch = self._rows("batches")
+        self.features = self._rows("features", "feature_set_version")
+        self.predictions = self._rows("predictions", "model_version", "promotion_id")
+        self.reach = sorted(side_reach(self.workspace, self.use_case).items()) if self.features else []
+
+    def _rows(self, table: str, *named: str) -> Rows | None:
+        return rows_of(self.workspace.lake, self.use_case, table, self.partition, *named)
+
+    def _decisions(self, gate: str, partition: str | None = None) -> list[Decision]:
+        return self.workspace.ledger.find(use_case=self.use_case, gate=gate, partition=partition)
+
+    def ingestion(self) -> Decision | None:
+        """Return the decision that let the published batch in; the newest one when none is published."""
+        decisions = self._decisions(INGESTION, self.partition)
+        if self.batch is None:
+            if not decisions:
+                raise NotFound(
+                    f"Nothing is known of {self.use_case} on {self.partition}: no decision and no rows. Run "
+                    f"{self.use_case}.ingest for it, or see what is known with: ./airlock decisions"
+                )
+            self.notes.append(f"no batch of {self.partition} is published")
+            return decisions[0]
+        admitting = [
+            decision
+            for decision in decisions
+            if decision.verdict.opens and self.batch.source_hash in _hashes(decision, BATCH)
+        ]
+        if not admitting:
+            self.broken.append(
+                f"no decision lets in the file {self.batch.source_hash}, which the batch was made from"
+            )
+            return None
+        if decisions[0].id != admitting[0].id:
+            self.notes.append(
+                f"a later look at {self.partition} ended with {decisions[0].verdict.value}, decision "
+                f"{decisions[0].id}; the rows of before stand"
+            )
+        return admitting[0]
+
+    def features_decision(self) -> Decision | None:
+        """Return the decision that let the features in, by the batch that it names.
+
+        The features themselves name everything that they were built from: the batch and the side tables.
+        """
+        if self.features is None or self.batch is None:
+            return None
+        contents = [[self.batch.content_hash], *(self._side_contents(*reach) for reach in self.reach)]
+        short = [digest(sorted(set(hashes)))[:_REFERENCE_DIGITS] for hashes in contents]
+        if self.features.source_hash != digest(short):
+            self.notes.append("the features were not built from the rows that stand there now; build again")
+        batch = f"{self.use_case}/batches#{short[0]}"
+        decisions = [found for found in self._decisions(FEATURES, self.partition) if found.verdict.opens]
+        return next((decision for decision in decisions if batch in decision.data_refs), None)
+
+    def _side_contents(self, table: str, days: int) -> list[str]:
+        found = (self._side_rows(table, day) for day in look_back(self.partition, days))
+        return [rows.content_hash for rows in found if rows is not None]
+
+    def _side_rows(self, table: str, day: str) -> Rows | None:
+        return rows_of(self.workspace.lake, self.use_case, f"{SIDE_TABLE_PREFIX}{table}", day)
+
+    def model(self) -> _Model:
+        """Return the decisions behind the predictions, and the run."""
+        if self.predictions is None:
+            self.notes.append(f"{self.partition} is not scored")
+            return _Model()
+        if self.features is None or self.predictions.source_hash != digest([self.features.content_hash]):
+            self.notes.append(
+                "the features were built again after the predictions; score the partition again"
+            )
+        ledger, promotion_id = self.workspace.ledger, self.predictions.named["promotion_id"]
+        try:
+            promotion = ledger.get(promotion_id)
+            evaluation = ledger.get(promotion.evidence["evaluation_id"])
+        except NotFound as error:
+            self.broken.append(f"the predictions name a decision that the ledger does not hold: {error}")
+            return _Model()
+        model = promotion.evidence["model"]["sha256"]
+        if self.predictions.contract_hash != model:
+            self.broken.append(
+                f"the predictions name model files {self.predictions.contract_hash}, promoted were {model}"
+            )
+        self._check_champion(promotion)
+        return _Model(promotion, evaluation, self._training(evaluation), self._run(promotion))
+
+    def _check_champion(self, promotion: Decision) -> None:
+        champion = champion_at(self.workspace.ledger, self.use_case, self.partition)
+        if champion is None or champion.decision_id != promotion.id:
+            today = f"version {champion.version}" if champion else "no version"
+            self.notes.append(
+                f"version {promotion.evidence['version']} made the predictions; by the ledger {today} "
+                f"decides on {self.partition} now"
+            )
+
+    def _training(self, evaluation: Decision) -> Decision | None:
+        """Return the decision to train: of the same as-of, on the same versions of the tables."""
+        wanted = _table_versions(evaluation)
+        same = (
+            found
+            for found in self._decisions(TRAINING)
+            if found.as_of == evaluation.as_of and _table_versions(found) == wanted
+        )
+        return next(same, None)
+
+    def _run(self, promotion: Decision) -> Run | None:
+        try:
+            return read_run(self.workspace, promotion.evidence["run_id"])
+        except (NotFound, Outage) as error:
+            self.notes.append(f"the training run is not shown: {error}")
+            return None
+
+    def row(self, row_key: str) -> Row:
+        """Return one row with its features, score and label."""
+        found: dict[str, Any] = {}
+        for table in ("features", "labels", "predictions"):
+            rows = read_rows(self.workspace.lake, self.use_case, table, self.partition)
+            if rows is not None and (rows[ROW_KEY] == row_key).any():
+                found[table] = rows[rows[ROW_KEY] == row_key].astype(object).iloc[0].dropna().to_dict()
+            elif rows is not None and table == "features":
+                raise NotFound(
+                    f"{self.use_case} has no row {row_key!r} on {self.partition}; a key looks like "
+                    f"{rows[ROW_KEY].iloc[0]!r}"
+                )
+        if "features" not in found:
+            raise NotFound(f"{self.use_case} has no features on {self.partition}, so no row can be shown")
+        values = found["features"]
+        label = found.get("labels", {}).get(LABEL)
+        return Row(
+            row_key=row_key,
+            event_time=values["event_time"].isoformat(),
+            score=found.get("predictions", {}).get("score"),
+            label=None if label is None else int(label),
+            features={name: value for name, value in values.items() if name not in _NO_FEATURES},
+        )
+
+    def files(self, ingestion: Decision | None) -> list[RawFile]:
+        """Return the raw files: those of the decision, and of the side tables that early events look into."""
+        found = self._raw_files(self.partition, landed_files(ingestion) if ingestion else [])
+        for table, days in self.reach if self.features is not None else []:
+            for day in look_back(self.partition, days)[:-1]:
+                found += self._side_files(table, day)
+        for file in found:
+            if file.state in {"changed", "missing"}:
+                self.broken.append(
+                    f"raw file {file.address} is {file.state}; its SHA-256 was {file.sha256} when it landed"
+                )
+        return found
+
+    def _raw_files(self, partition: str, landed: list[dict[str, Any]]) -> list[RawFile]:
+        return [raw_file(self.workspace.raw, self.use_case, partition, file) for file in landed]
+
+    def _side_files(self, table: str, day: str) -> list[RawFile]:
+        rows = self._side_rows(table, day)
+        if rows is None:
+            return []
+        landed = [
+            file
+            for decision in self._decisions(INGESTION, day)
+            for file in landed_files(decision)
+            if file["table"] == table and file["sha256"] == rows.source_hash
+        ]
+        if not landed:
+            self.broken.append(f"no decision lets in the file {rows.source_hash} of {table} on {day}")
+        return self._raw_files(day, landed[:1])
+
+
+def _hashes(decision: Decision, table: str) -> set[str]:
+    return {file["sha256"] for file in landed_files(decision) if file["table"] == table}
+
+
+def _table_versions(decision: Decision) -> set[str]:
+    return {ref.split("[", maxsplit=1)[0] for ref in decision.data_refs}

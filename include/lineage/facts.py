@@ -1,0 +1,119 @@
+"""What lineage states, and how it is read from the lake and from decisions."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from include.decisions import Decision
+from include.errors import NotFound
+from include.hashing import digest_bytes
+from include.lake import Lake
+from include.storage import ObjectStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The names under which the stages record; lineage reads their traces and imports none of them.
+INGESTION, FEATURES, TRAINING, EVALUATION = "ingestion", "features", "training", "evaluation"
+BATCH = "batch"
+HASHES = ["content_hash", "source_hash", "contract_hash"]
+
+FileState = Literal["intact", "changed", "missing", "absent"]
+
+
+class Fact(BaseModel):
+    """Base of what lineage states."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rows(Fact):
+    """The rows of one partition in one table. `named` is what they all say, such as the model's version."""
+
+    rows: int
+    content_hash: str
+    source_hash: str
+    contract_hash: str
+    named: dict[str, str]
+
+
+class Row(Fact):
+    """One row, by its key. Score and label are None where it has none."""
+
+    row_key: str
+    event_time: str
+    score: float | None
+    label: int | None
+    features: dict[str, Any]
+
+
+class RawFile(Fact):
+    """A file as it landed. `state` is what hashing it again showed; `absent`: none was ever taken over."""
+
+    table: str
+    partition: str
+    source: str
+    address: str
+    sha256: str
+    size: int
+    state: FileState
+
+
+def read_rows(
+    lake: Lake, use_case: str, table: str, partition: str, columns: list[str] | None = None
+) -> pd.DataFrame | None:
+    """Return the rows of a partition, or None when the table holds none."""
+    if lake.find(use_case, table) is None:
+        return None
+    rows = lake.read(use_case, table, partitions=[partition], columns=columns)
+    return None if rows.empty else rows
+
+
+def rows_of(lake: Lake, use_case: str, table: str, partition: str, *named: str) -> Rows | None:
+    """Return what is stored of a partition, or None when the table holds no row of it.
+
+    The `named` columns say the same in every row and are returned with the hashes.
+    """
+    rows = read_rows(lake, use_case, table, partition, [*HASHES, *named])
+    if rows is None:
+        return None
+    first = {name: str(rows[name].iloc[0]) for name in rows.columns}
+    return Rows(
+        rows=len(rows),
+        content_hash=first["content_hash"],
+        source_hash=first["source_hash"],
+        contract_hash=first["contract_hash"],
+        named={name: first[name] for name in named},
+    )
+
+
+def landed_files(decision: Decision) -> list[dict[str, Any]]:
+    """Return the files that an ingestion decision was about."""
+    return [dict(file) for file in decision.evidence.get("files", [])]
+
+
+def raw_file(raw: ObjectStore, use_case: str, partition: str, landed: dict[str, Any]) -> RawFile:
+    """Find a landed file in the raw store and hash it again."""
+    suffix = PurePosixPath(landed["source"]).suffix
+    key = f"{use_case}/{landed['table']}/{landed['sha256']}{suffix}"
+    return RawFile(
+        table=landed["table"],
+        partition=partition,
+        source=landed["source"],
+        address=raw.address(key) if landed["sha256"] else "",
+        sha256=landed["sha256"],
+        size=landed["size"],
+        state=_state(raw, key, landed["sha256"]),
+    )
+
+
+def _state(raw: ObjectStore, key: str, sha256: str) -> FileState:
+    if not sha256:
+        return "absent"
+    try:
+        return "intact" if digest_bytes(raw.get(key)) == sha256 else "changed"
+    except NotFound:
+        return "missing"

@@ -1,0 +1,1 @@
+"""Keeping the records straight and the tables small."""

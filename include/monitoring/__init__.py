@@ -1,0 +1,1 @@
+"""Watching a partition after scoring: drift, performance, and whether to retrain."""

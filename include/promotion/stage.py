@@ -1,0 +1,80 @@
+"""Promotion of a candidate, in the ledger first and in MLflow after."""
+
+from __future__ import annotations
+
+from include import partitions
+from include.champions import GATE, newest_champion
+from include.decisions import Decision, Subject, decide
+from include.errors import GateRefused
+from include.promotion import gate
+from include.registry import CHAMPION
+from include.use_case import UseCase
+from include.workspace import Workspace
+
+_EVALUATION = "evaluation"
+
+
+def promote(
+    use_case: UseCase,
+    *,
+    version: str,
+    run_id: str,
+    as_of: str,
+    evaluation_id: str,
+    actor: str,
+    workspace: Workspace,
+) -> Decision:
+    """Make a candidate the champion if the gate opens.
+
+    The decision is recorded before the alias moves. Killed between the two, the task sets the alias when it
+    runs again, and until then maintenance reports that the two differ.
+
+    Raises:
+        GateRefused: the candidate did not pass, or is older than the champion. No alias moves.
+        ArtefactCorrupted: the model's files differ from what was trained.
+    """
+    registry, ledger, name = workspace.registry, workspace.ledger, use_case.name
+    champion = newest_champion(ledger, name)
+    if champion is not None and champion.run_id == run_id:
+        registry.set_alias(name, CHAMPION, champion.version)
+        return ledger.get(champion.decision_id)
+    model = registry.version_model(name, version)
+    registry.model_folder(model)
+    evaluation = ledger.get(evaluation_id)
+    evidence = gate.PromotionEvidence(
+        version=version,
+        run_id=run_id,
+        model=model,
+        feature_set_version=registry.run(run_id).data.tags["airlock.feature_set_version"],
+        as_of=as_of,
+        effective_from=_effective_from(use_case, as_of, workspace),
+        evaluation_id=evaluation_id,
+        evaluation_verdict=evaluation.verdict,
+        evaluated_run_id=evaluation.evidence["run_id"] if evaluation.gate == _EVALUATION else "",
+        evaluated_as_of=evaluation.as_of,
+        champion_version=champion.version if champion else None,
+        champion_as_of=champion.as_of if champion else None,
+    )
+    decision = ledger.append(
+        decide(
+            gate=GATE,
+            subject=Subject(use_case=name, as_of=as_of, actor=actor),
+            ruling=gate.check(evidence),
+            evidence=evidence,
+            policy=use_case.promotion,
+            data_refs=[f"models:/{name}/{version}"],
+        )
+    )
+    if not decision.verdict.opens:
+        raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
+    registry.set_alias(name, CHAMPION, version)
+    return decision
+
+
+def _effective_from(use_case: UseCase, as_of: str, workspace: Workspace) -> str:
+    """Return the as-of, or the day after the newest partition that the champion scored before this promotion.
+
+    What was scored stays decided by the model that scored it.
+    """
+    scored = workspace.lake.partitions(use_case.name, "predictions")
+    return max([as_of, *(partitions.shift(newest, 1) for newest in scored[-1:])])

@@ -1,0 +1,297 @@
+"""MLflow as Airlock uses it: one experiment and one registered model per use case, aliases and no stages.
+
+MLflow keeps the models; which of them was in use when is answered by the ledger (`include.champions`).
+Models are stored without pickle (skops) and their files are hashed: a changed byte refuses to load.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from include.errors import ArtefactCorrupted, NotFound, Outage
+from include.hashing import digest, digest_file
+from include.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.models import ModelSignature
+
+CHAMPION = "champion"
+CANDIDATE = "candidate"
+TRAINING_KEY = "airlock.training_key"
+MODEL_HASH = "airlock.model_sha256"
+MODEL_TAG = "airlock.model"
+BASELINE_TAG = "airlock.baseline"
+DECISION_TAG = "airlock.training_decision"
+TABLES_TAG = "airlock.table_versions"
+AS_OF_TAG = "airlock.as_of"
+HOLDOUT_TAG = "airlock.holdout_partitions"
+REFERENCE_FILE = "reference.parquet"
+# What gradient boosting and one-hot encoding need beyond the types that skops trusts by itself.
+TRUSTED_TYPES = [
+    "functools.partial",
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.utils.validation.check_array",
+]
+_WRITTEN_ON_DOWNLOAD = "registered_model_meta"
+_OUTAGE_CODES = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}
+
+
+class LoggedModel(BaseModel):
+    """A model of a run, by the address that MLflow gave it and the hash of its files."""
+
+    model_config = ConfigDict(frozen=True)
+
+    uri: str
+    sha256: str
+
+
+class Registry:
+    """Runs, models, versions and aliases, in the MLflow server or database that the settings name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._home, self._uri = settings.home.resolve(), settings.mlflow
+        self._is_local = self._uri.startswith("sqlite:///")
+        # MLflow would retry an absent server for minutes; the task's own retries are a better place to wait.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        import mlflow
+
+        if self._is_local:
+            Path(self._uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        with self._outages():
+            return mlflow.MlflowClient(self._uri)
+
+    @property
+    def _mlflow(self) -> ModuleType:
+        """MLflow's module-level functions, led here: a process has one address for all of them."""
+        import mlflow
+
+        mlflow.set_tracking_uri(self._uri)
+        return mlflow
+
+    @contextmanager
+    def _outages(self) -> Iterator[None]:
+        import requests
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import OperationalError
+
+        try:
+            yield
+        except (requests.RequestException, ConnectionError, OperationalError, MlflowException) as error:
+            # A request that never reached MLflow carries no code.
+            if getattr(error, "error_code", "INTERNAL_ERROR") not in _OUTAGE_CODES:
+                raise
+            cause = str(error).split("\n")[0]
+            message = f"MLflow at {self._uri} does not answer: {cause}. "
+            message += "Start it or correct AIRLOCK_MLFLOW_TRACKING_URI; the task will be tried again"
+            raise Outage(re.sub("//[^/@ ]*@", "//", message)) from error  # without a password
+
+    def _find(self, look: Callable[..., Any], *arguments: str) -> Any | None:
+        """Return what the client finds, or None where MLflow says that there is no such thing."""
+        from mlflow.exceptions import MlflowException
+
+        with self._outages():
+            try:
+                return look(*arguments)
+            except MlflowException as error:
+                if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                    return None
+                raise
+
+    def experiment_id(self, use_case: str) -> str:
+        """Return the experiment of a use case, made when it is new."""
+        from mlflow.exceptions import MlflowException
+
+        with self._outages():
+            if found := self.client.get_experiment_by_name(use_case):
+                return str(found.experiment_id)
+            folder = self._home / "mlflow" / "artifacts" / use_case
+            location = folder.as_uri() if self._is_local else None
+            try:
+                return str(self.client.create_experiment(use_case, artifact_location=location))
+            except MlflowException:
+                if found := self.client.get_experiment_by_name(use_case):
+                    return str(found.experiment_id)  # another task made it at the same moment
+                raise
+
+    def finished_run(self, use_case: str, training_key: str) -> str | None:
+        """Return the finished run that was trained from exactly these inputs, if there is one."""
+        with self._outages():
+            runs = self.client.search_runs(
+                [self.experiment_id(use_case)],
+                filter_string=f"tags.`{TRAINING_KEY}` = '{training_key}' and attributes.status = 'FINISHED'",
+                max_results=1,
+            )
+        return str(runs[0].info.run_id) if runs else None
+
+    def run(self, run_id: str) -> Run:
+        """Return a run with its parameters, metrics and tags."""
+        found: Run | None = self._find(self.client.get_run, run_id)
+        if found is None:
+            raise NotFound(f"MLflow has no run {run_id}; see the ledger")
+        return found
+
+    @contextmanager
+    def recorded_run(self, use_case: str, *, name: str, tags: Mapping[str, str]) -> Iterator[str]:
+        """Open a run and yield its id; it ends FINISHED, or FAILED when the block raises."""
+        with self._outages():
+            experiment = self.experiment_id(use_case)
+            with self._mlflow.start_run(experiment_id=experiment, run_name=name, tags=dict(tags)) as run:
+                yield run.info.run_id
+
+    def log(self, *, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+        """Log to the open run."""
+        with self._outages():
+            self._mlflow.log_params(dict(params))
+            self._mlflow.log_metrics(dict(metrics))
+
+    def log_to_run(self, run_id: str, *, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """Add metrics and tags to a run that may have ended; writing them again changes nothing."""
+        with self._outages():
+            for name, value in metrics.items():
+                self.client.log_metric(run_id, name, value)
+            for name, text in tags.items():
+                self.client.set_tag(run_id, name, text)
+
+    def tagged_model(self, run_id: str, tag: str) -> LoggedModel:
+        """Return the model of a run that a tag names."""
+        return LoggedModel.model_validate_json(self.run(run_id).data.tags[tag])
+
+    def log_model(
+        self,
+        model: Any,
+        *,
+        name: str,
+        signature: ModelSignature,
+        input_example: pd.DataFrame | None,
+        requirements: list[str],
+        extra_files: Mapping[str, bytes],
+    ) -> LoggedModel:
+        """Store a fitted scikit-learn model in the open run; `extra_files` (by name) are hashed with it."""
+        with self._outages(), tempfile.TemporaryDirectory() as folder:
+            for file_name, content in extra_files.items():
+                Path(folder, file_name).write_bytes(content)
+            logged = self._mlflow.sklearn.log_model(
+                model,
+                name=name,
+                signature=signature,
+                input_example=input_example,
+                # Without it MLflow starts a process to find out, which takes many seconds.
+                pip_requirements=requirements,
+                serialization_format="skops",
+                skops_trusted_types=TRUSTED_TYPES,
+                pyfunc_predict_fn="predict_proba",
+                extra_files=[str(path) for path in sorted(Path(folder).iterdir())] or None,
+            )
+            stored = self._download(logged.model_uri, Path(folder, "stored"))
+            return LoggedModel(uri=logged.model_uri, sha256=_model_digest(stored))
+
+    def _download(self, uri: str, target: Path) -> Path:
+        target.mkdir(parents=True, exist_ok=True)
+        with self._outages():
+            return Path(self._mlflow.artifacts.download_artifacts(uri, dst_path=str(target)))
+
+    def model_folder(self, model: LoggedModel) -> Path:
+        """Return a local copy of a model's files, checked against the hash that was recorded for them.
+
+        Raises:
+            ArtefactCorrupted: the files differ from what was trained.
+        """
+        cache = self._home / "cache" / "models" / model.sha256
+        if not cache.is_dir():
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=cache.parent) as staged:
+                downloaded = self._download(model.uri, Path(staged, "model"))
+                _check_digest(downloaded, model)
+                try:
+                    downloaded.rename(cache)
+                except OSError:
+                    # Another task was faster; its copy is the same.
+                    if not cache.is_dir():
+                        raise
+        _check_digest(cache, model)
+        return cache
+
+    def load(self, model: LoggedModel) -> Any:
+        """Load a model from its checked files."""
+        return self._mlflow.sklearn.load_model(str(self.model_folder(model)))
+
+    def register(self, use_case: str, *, model: LoggedModel, run_id: str, tags: Mapping[str, str]) -> str:
+        """Register a model and return its version; the same run is registered once.
+
+        The version appears with all its tags in one call, so no half-registered version can remain.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with self._outages():
+            try:
+                self.client.create_registered_model(use_case)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            known = self.client.search_model_versions(f"name = '{use_case}' and run_id = '{run_id}'")
+            if known:
+                return str(known[0].version)
+            version = self.client.create_model_version(
+                use_case,
+                model.uri,
+                run_id,
+                tags={**tags, MODEL_HASH: model.sha256},
+                model_id=model.uri.split("/")[-1],
+            )
+        return str(version.version)
+
+    def set_alias(self, use_case: str, alias: str, version: str) -> None:
+        """Point an alias at a version. Only a recorded decision may lead here."""
+        with self._outages():
+            self.client.set_registered_model_alias(use_case, alias, version)
+
+    def delete_alias(self, use_case: str, alias: str) -> None:
+        """Remove an alias."""
+        with self._outages():
+            self.client.delete_registered_model_alias(use_case, alias)
+
+    def alias_version(self, use_case: str, alias: str) -> str | None:
+        """Return the version that an alias points at, or None."""
+        # The one way that always knows the aliases; search results may lack them.
+        found = self._find(self.client.get_model_version_by_alias, use_case, alias)
+        return None if found is None else str(found.version)
+
+    def version_model(self, use_case: str, version: str) -> LoggedModel:
+        """Return the files of a registered version."""
+        found = self._find(self.client.get_model_version, use_case, version)
+        if found is None:
+            raise NotFound(f"MLflow has no version {version} of {use_case}; see the ledger")
+        return LoggedModel(uri=found.source, sha256=found.tags.get(MODEL_HASH, ""))
+
+
+def _model_digest(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _WRITTEN_ON_DOWNLOAD)
+    return digest({path.relative_to(folder).as_posix(): digest_file(path) for path in files})
+
+
+def _check_digest(folder: Path, model: LoggedModel) -> None:
+    found = _model_digest(folder)
+    if found != model.sha256:
+        raise ArtefactCorrupted(
+            f"The files of model {model.uri} hash to {found[:16]}…, recorded was {model.sha256[:16]}…: they "
+            f"were changed. Nothing was loaded; restore them, or remove {folder} if it is only the local copy"
+        )

@@ -1,0 +1,1 @@
+"""Batch scoring with the champion of the data date."""

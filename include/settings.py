@@ -1,0 +1,88 @@
+"""Settings of one installation, read from the environment and from `.env`.
+
+Every field here is listed with its default and meaning in `.env.example`; a test compares the two.
+Use cases are not settings: they live in `include/use_cases/<name>/use_case.yaml`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Where things are kept and how many threads may be used. Environment names carry the prefix AIRLOCK_."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AIRLOCK_",
+        env_file=PROJECT_ROOT / ".env",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+    )
+
+    home: Path = Field(PROJECT_ROOT / ".airlock", description="folder of everything that is made at run time")
+    use_cases_dir: Path = Field(PROJECT_ROOT / "include" / "use_cases", description="folder of the use cases")
+    landing_url: str = Field("", description="where upstream systems put files; empty: <home>/landing")
+    lake_url: str = Field(
+        "", description="root of the lake, a folder or s3://bucket/prefix; empty: <home>/lake"
+    )
+    ledger_url: SecretStr = Field(
+        SecretStr(""), description="SQLAlchemy URL of the ledger; empty: SQLite in <home>"
+    )
+    mlflow_tracking_uri: str = Field(
+        "", description="MLflow server or database; empty: SQLite in <home>/mlflow"
+    )
+    s3_endpoint_url: str = Field("", description="address of an S3 server other than AWS")
+    s3_region: str = Field("us-east-1", description="region name used for S3")
+    omp_num_threads: int = Field(1, ge=1, description="OpenMP threads of one task; recorded with every model")
+    airflow_host: str = Field("127.0.0.1", description="address that the Airflow API server listens on")
+    airflow_port: int = Field(
+        8080, ge=0, le=65535, description="port of the Airflow UI and API; 0: a free one"
+    )
+    airflow_user: str = Field("admin", description="user of the Airflow UI that `make demo` creates")
+    airflow_password: SecretStr = Field(
+        SecretStr(""), description="password of that user; empty: drawn at random"
+    )
+    mlflow_host: str = Field(
+        "127.0.0.1", description="address that the MLflow server of `make demo` listens on"
+    )
+    mlflow_port: int = Field(5000, ge=0, le=65535, description="port of that MLflow server; 0: a free one")
+    task_slots: int = Field(4, ge=1, description="tasks that LocalExecutor runs at the same time")
+    warm_workers: bool = Field(
+        True, description="import the heavy libraries once, before task processes are forked"
+    )
+
+    @field_validator("home", "use_cases_dir")
+    @classmethod
+    def _from_the_project(cls, path: Path) -> Path:
+        """Take a relative folder from the project root, not from wherever a process happens to stand."""
+        return path if path.is_absolute() else PROJECT_ROOT / path
+
+    @property
+    def landing(self) -> str:
+        return self.landing_url or str(self.home / "landing")
+
+    @property
+    def lake(self) -> str:
+        return self.lake_url or str(self.home / "lake")
+
+    @property
+    def ledger(self) -> str:
+        """SQLAlchemy URL, with its password: never log it."""
+        return self.ledger_url.get_secret_value() or f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def mlflow(self) -> str:
+        return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Settings of this process. Tests build `Settings(...)` themselves instead."""
+    return Settings()

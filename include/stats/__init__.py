@@ -1,0 +1,1 @@
+"""Shared mathematics: values in, numbers out. No files, no clock, no Airflow."""

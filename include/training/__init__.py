@@ -1,0 +1,1 @@
+"""Training of a candidate on what was knowable at its as-of."""

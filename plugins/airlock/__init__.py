@@ -1,0 +1,1 @@
+"""What connects the library to Airflow: operators, the declaration of DAGs, pages in the UI."""

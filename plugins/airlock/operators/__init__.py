@@ -1,0 +1,1 @@
+"""One module per stage of the lifecycle; each operator calls one function of the library."""

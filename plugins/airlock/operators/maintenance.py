@@ -1,0 +1,51 @@
+"""Maintenance: proof that the records hold, and tidy tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airlock.operators.base import AirlockOperator, actor_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.use_case import UseCase
+    from include.workspace import Workspace
+
+
+class VerifyLedgerOperator(BaseOperator):
+    """Walk the ledger's hash chain and return its head; fails when a decision was changed."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from include.workspace import Workspace
+
+        decisions, head = Workspace().ledger.verify()
+        return {"decisions": decisions, "head": head}
+
+
+class ReconcileAliasOperator(AirlockOperator):
+    """Compare MLflow's champion alias with the ledger; fails when somebody moved it past the gates."""
+
+    def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
+        from include.maintenance.stage import reconcile_alias
+
+        decision = reconcile_alias(use_case, actor=actor_of(context), workspace=workspace)
+        return {"decision_id": decision.id}
+
+
+class MaintainTablesOperator(AirlockOperator):
+    """Merge small files and remove those that no version within the retention names.
+
+    :param retention_days: versions younger than this stay readable.
+    """
+
+    def __init__(self, *, retention_days: int = 90, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.retention_days = retention_days
+
+    def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
+        from include.maintenance.stage import maintain_tables
+
+        return {"removed": maintain_tables(use_case, retention_days=self.retention_days, workspace=workspace)}

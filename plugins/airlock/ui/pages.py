@@ -1,0 +1,95 @@
+"""Pages for decisions and reports, behind Airflow's own login and permissions.
+
+Whoever may read a use case's monitor DAG may read its decisions and reports.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from include.errors import AirlockError, NotFound
+from include.use_case import use_case_names
+from include.workspace import Workspace
+
+if TYPE_CHECKING:
+    from include.decisions import Decision
+
+_SHOWN = 200
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(default=True)
+)
+# Reports are made from data that others delivered: they run without the session of the person who reads them.
+_REPORT_HEADERS = {
+    "Content-Security-Policy": "sandbox allow-scripts; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def _require(use_case: str, request: Request, user: GetUserDep) -> None:
+    requires_access_dag("GET", param_dag_id=f"{use_case}.monitor")(request, user)
+
+
+def _page(template: str, **values: object) -> HTMLResponse:
+    return HTMLResponse(_TEMPLATES.get_template(template).render(**values))
+
+
+def create_app() -> FastAPI:
+    """Return the app that Airflow mounts under /airlock."""
+    app = FastAPI(title="Airlock", docs_url=None, redoc_url=None, openapi_url=None)
+    workspace = Workspace()
+
+    @app.get("/")
+    def decisions(
+        request: Request,
+        user: GetUserDep,
+        use_case: Annotated[str | None, Query(max_length=128)] = None,
+        gate: Annotated[str | None, Query(max_length=64)] = None,
+    ) -> HTMLResponse:
+        """List the newest decisions of the use cases that the user may read."""
+        names = [use_case] if use_case else use_case_names(workspace.settings)
+        found: list[Decision] = []
+        for name in names:
+            if use_case or len(names) == 1:
+                _require(name, request, user)
+            elif not _may_read(name, request, user):
+                continue
+            found += workspace.ledger.find(use_case=name, gate=gate, limit=_SHOWN)
+        found.sort(key=lambda decision: (decision.as_of, decision.partition or ""), reverse=True)
+        return _page("decisions.html", decisions=found[:_SHOWN], use_case=use_case, gate=gate)
+
+    @app.get("/decisions/{decision_id}")
+    def decision(decision_id: str, request: Request, user: GetUserDep) -> HTMLResponse:
+        """Show one decision whole."""
+        try:
+            found = workspace.ledger.get(decision_id)
+        except NotFound as error:
+            raise HTTPException(404, str(error)) from error
+        _require(found.use_case, request, user)
+        return _page("decision.html", decision=found)
+
+    @app.get("/reports/{use_case}/{partition}/{name}")
+    def report(
+        use_case: str, partition: str, name: str, _: Annotated[None, Depends(_require)]
+    ) -> HTMLResponse:
+        """Show a stored report."""
+        try:
+            content = workspace.reports.get(f"{use_case}/{partition}/{name}")
+        except AirlockError as error:
+            raise HTTPException(404, "There is no such report") from error
+        return HTMLResponse(content.decode(), headers=_REPORT_HEADERS)
+
+    return app
+
+
+def _may_read(use_case: str, request: Request, user: GetUserDep) -> bool:
+    try:
+        _require(use_case, request, user)
+    except HTTPException:
+        return False
+    return True

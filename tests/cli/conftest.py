@@ -1,0 +1,82 @@
+"""A running Airflow for the tests of the command line: its own home, its own DAGs, no warm workers."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from cli import services
+from cli.airflow_api import AirflowApi
+from cli.services import Plan, Running
+from include.settings import Settings
+
+# Two DAGs like ours: a partitioned schedule, and one that follows its asset by partition.
+TOYS = '''
+"""Toy DAGs."""
+from datetime import datetime, timezone
+
+from airflow.sdk import DAG, Asset, BaseOperator, CronPartitionTimetable, PartitionedAssetTimetable
+
+batches = Asset(name="toy.batches", uri="airlock://toy/batches")
+cron = CronPartitionTimetable("0 0 * * *", timezone="America/New_York", run_offset=-1, key_format="%Y-%m-%d")
+common = {"start_date": datetime(2013, 1, 1, tzinfo=timezone.utc), "catchup": False, "max_active_runs": 1}
+
+
+class Step(BaseOperator):
+    def execute(self, context):
+        run = context["dag_run"]
+        if run.conf.get("fail") == self.task_id:
+            raise RuntimeError("told to fail")
+        return {"key": run.partition_key, "conf": run.conf}
+
+
+with DAG("toy.ingest", schedule=cron, end_date=datetime(2014, 1, 1, tzinfo=timezone.utc), **common):
+    Step(task_id="land") >> Step(task_id="publish", outlets=[batches])
+
+with DAG("toy.features", schedule=PartitionedAssetTimetable(assets=batches), **common):
+    Step(task_id="build")
+
+with DAG("toy.endless", schedule=cron, is_paused_upon_creation=True, **common):
+    Step(task_id="work")
+'''
+
+
+def write_dags(folder: Path, source: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "toys.py").write_text(textwrap.dedent(source), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(
+        _env_file=None,
+        home=tmp_path_factory.mktemp("toy") / "home",
+        airflow_port=0,
+        airflow_password=SecretStr("as chosen"),
+        warm_workers=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def toy_airflow(toy_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("toys")
+    plan = Plan(
+        mlflow=False,
+        dags_folder=write_dags(folder / "dags", TOYS),
+        plugins_folder=folder / "plugins",
+        paused_at_creation=False,
+    )
+    with services.running(toy_settings, plan) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def toy_api(toy_settings: Settings, toy_airflow: Running) -> Iterator[AirflowApi]:
+    with AirflowApi.of(toy_settings, toy_airflow.airflow_url) as api:
+        api.wait_for_dags({"toy.ingest", "toy.features", "toy.endless"}, timeout=120)
+        yield api

@@ -1,0 +1,191 @@
+"""Task processes find the heavy libraries in memory; whoever forks no tasks never loads them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from cli import services
+from cli.airflow_api import AirflowApi
+from cli.environment import airflow_environment
+from cli.services import Plan, Running
+from include.settings import Settings
+
+HEAVY = {"pandas", "sklearn", "mlflow", "great_expectations", "evidently", "deltalake", "scipy", "pyarrow"}
+
+# A task process executes the file before the operator: its first line sees what was there at the start.
+TOY = """
+import sys; at_start = sorted(sys.modules)
+from datetime import datetime, timezone
+
+from airflow.sdk import DAG, BaseOperator
+
+
+class Report(BaseOperator):
+    def execute(self, context):
+        import gc
+        import os
+        import psutil
+
+        parents = [parent.pid for parent in psutil.Process().parents()]
+        return {"modules": at_start, "parents": parents, "pid": os.getpid(), "frozen": gc.get_freeze_count()}
+
+
+with DAG("toy.report", schedule=None, start_date=datetime(2013, 1, 1, tzinfo=timezone.utc)):
+    Report(task_id="report")
+"""
+
+# Run as a program of Airflow's would be: its own arguments, then what it has imported.
+PROBE = """
+import json, os, sys
+sys.argv = ["airflow", *{arguments}]
+state = lambda: (len(os.listdir("/proc/self/task")), sorted(os.readlink(f"/proc/self/fd/{{fd}}") for fd in
+    os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{{fd}}")))
+before = state()
+import airflow_local_settings
+print(json.dumps([sorted(sys.modules), before, state(), sorted(airflow_local_settings.__all__)]))
+"""
+
+
+@dataclass(frozen=True)
+class Warm:
+    """A running Airflow with warm workers, and what a task in it has reported."""
+
+    settings: Settings
+    running: Running
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    folder = tmp_path_factory.mktemp("warm")
+    (folder / "dags").mkdir()
+    (folder / "dags" / "toy.py").write_text(textwrap.dedent(TOY), encoding="utf-8")
+    settings = Settings(_env_file=None, home=folder / "home", airflow_port=0, task_slots=1)
+    plan = Plan(mlflow=False, dags_folder=folder / "dags", paused_at_creation=False)
+    with (
+        services.running(settings, plan) as running,
+        AirflowApi.of(settings, running.airflow_url) as api,
+    ):
+        api.wait_for_dags({"toy.report"}, timeout=120)
+        run = api.wait_for_run("toy.report", api.trigger("toy.report").run_id)
+        assert run.state == "success"
+        yield Warm(settings, running, api.xcom("toy.report", run.run_id, "report"))
+
+
+@pytest.mark.servers
+def test_a_task_process_finds_the_libraries_and_our_modules(warm: Warm) -> None:
+    modules = set(warm.report["modules"])
+    assert modules >= HEAVY
+    assert modules >= {"include.ledger", "include.lake", "airlock.declaration", "airlock.operators.ingestion"}
+    assert "jinja2.ext" in modules
+    assert not [name for name in modules if name.startswith("include.use_cases.")]
+
+
+@pytest.mark.servers
+def test_the_task_process_descends_from_the_scheduler_which_is_hidden_from_the_collector(warm: Warm) -> None:
+    scheduler = warm.running.process("scheduler").pid
+    worker, parent, *_ = warm.report["parents"]
+    assert parent == scheduler
+    assert worker in {child.pid for child in psutil.Process(scheduler).children()}
+    assert warm.report["frozen"] > 100_000
+
+
+@pytest.mark.servers
+def test_only_the_scheduler_has_loaded_them(warm: Warm) -> None:
+    holders = {
+        process.name
+        for process in warm.running.processes
+        for member in process.members()
+        if any("/sklearn/" in mapped.path or "/deltalake/" in mapped.path for mapped in member.memory_maps())
+    }
+    assert holders == {"scheduler"}
+
+
+@pytest.mark.servers
+def test_a_command_of_airflow_stays_light(warm: Warm) -> None:
+    code = (
+        "import atexit, sys\n"
+        "sys.argv = ['airflow', 'dags', 'list', '--output', 'json']\n"
+        f"atexit.register(lambda: print('heavy:', sorted(set({sorted(HEAVY)!r}) & set(sys.modules))))\n"
+        "from airflow.__main__ import main\n"
+        "main()\n"
+    )
+    environment = airflow_environment(warm.settings, api_port=1, execution_port=2)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "toy.report" in done.stdout
+    assert done.stdout.splitlines()[-1] == "heavy: []"
+
+
+def probe(settings: Settings, *arguments: str) -> list[Any]:
+    """Import the module as a program with these arguments would."""
+    environment = airflow_environment(
+        settings, api_port=1, execution_port=2, inherited={"HOME": os.environ["HOME"]}
+    )
+    code = PROBE.format(arguments=list(arguments))
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("api-server", "--port", "1"),
+        ("dag-processor",),
+        ("triggerer",),
+        ("dags", "list"),
+        ("celery", "flower"),
+    ],
+)
+def test_who_forks_no_tasks_loads_nothing(settings: Settings, arguments: tuple[str, ...]) -> None:
+    modules, *_ = probe(settings, *arguments)
+    assert not HEAVY & set(modules)
+    assert "include.warmup" not in modules
+
+
+@pytest.mark.parametrize(
+    "arguments", [("scheduler", "--skip-serve-logs"), ("celery", "worker")], ids=" ".join
+)
+def test_who_forks_tasks_loads_them_and_leaves_nothing_that_a_fork_would_break(
+    settings: Settings, arguments: tuple[str, ...]
+) -> None:
+    modules, before, after, exported = probe(settings, *arguments)
+    assert set(modules) >= HEAVY
+    # Threads, files and sockets: a forked process would lack the first and share the others.
+    assert before[0] == 1
+    assert after == before
+    assert exported == []
+
+
+def test_the_setting_turns_it_off(tmp_path: Path) -> None:
+    modules, *_ = probe(Settings(_env_file=None, home=tmp_path, warm_workers=False), "scheduler")
+    assert not HEAVY & set(modules)
+
+
+def test_a_module_of_ours_that_is_broken_does_not_keep_the_scheduler_from_starting(
+    settings: Settings,
+) -> None:
+    code = (
+        "from include.warmup import import_quietly; print(import_quietly(['json', 'no_such_module', 'wave']))"
+    )
+    environment = airflow_environment(settings, api_port=1, execution_port=2)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "['json', 'wave']"
+    assert "no_such_module could not be imported" in done.stderr

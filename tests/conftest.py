@@ -1,0 +1,70 @@
+"""What the tests share: an installation of their own each, real landed flights, and a real S3 server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from include.settings import PROJECT_ROOT, Settings
+from include.use_case import UseCase, read_use_case
+from include.workspace import Workspace
+from tests import servers
+from tests.kills import Victims
+
+LANDED = ("2013-01-01", "2013-02-12")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no setting or credential of this machine reach a test."""
+    for name in list(os.environ):
+        if name.startswith(("AIRLOCK_", "AWS_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of an empty installation; a variable that the test has set counts."""
+    return Settings(_env_file=None, home=tmp_path / "home")
+
+
+@pytest.fixture
+def workspace(settings: Settings) -> Workspace:
+    return Workspace(settings)
+
+
+@pytest.fixture(scope="session")
+def flights() -> UseCase:
+    return read_use_case(PROJECT_ROOT / "include" / "use_cases" / "flights" / "use_case.yaml")
+
+
+@pytest.fixture(scope="session")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Landing folder with six weeks of real flights, the blizzard of February among them. Only read it."""
+    from cli.landing import land_flights
+
+    folder = tmp_path_factory.mktemp("upstream") / "landing"
+    land_flights(str(folder), *LANDED)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[servers.S3Server]:
+    with servers.s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_bucket(s3_server: servers.S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Address of a fresh bucket; the environment leads boto3, Delta and `settings` to its server."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{s3_server.new_bucket()}"
+
+
+@pytest.fixture(scope="session")
+def victims() -> Victims:
+    return Victims()

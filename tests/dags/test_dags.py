@@ -1,0 +1,172 @@
+"""The DAGs that exist, the edges whose loss would be a disaster, and what a parse may cost and import."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from include.settings import PROJECT_ROOT
+
+HEAVY = (
+    "pandas",
+    "sklearn",
+    "mlflow",
+    "great_expectations",
+    "evidently",
+    "deltalake",
+    "scipy",
+    "numpy",
+    "boto3",
+)
+
+STAGES = ("ingest", "features", "score", "monitor", "train")
+EXPECTED = {"airlock.maintenance", *(f"flights.{stage}" for stage in STAGES)}
+
+SCRIPT = """
+import json, sys, warnings
+warnings.simplefilter("error")
+from airflow.dag_processing.dagbag import DagBag
+before = set(sys.modules)
+bag = DagBag(sys.argv[1])
+heavy = [name for name in json.loads(sys.argv[2]) if name in set(sys.modules) - before]
+dags = {
+    dag.dag_id: {
+        "schedule": type(dag.timetable).__name__,
+        "catchup": dag.catchup,
+        "max_active_runs": dag.max_active_runs,
+        "owner": dag.owner,
+        "tags": sorted(dag.tags),
+        "doc": dag.doc_md or "",
+        "end": dag.end_date.isoformat() if dag.end_date else None,
+        "edges": sorted([task.task_id, after] for task in dag.tasks for after in task.downstream_task_ids),
+        "outlets": sorted(outlet.name for task in dag.tasks for outlet in task.outlets),
+        "policies": sorted({type(task.retry_policy).__name__ for task in dag.tasks}),
+        "file": dag.fileloc.rsplit("/", 1)[-1],
+    }
+    for dag in bag.dags.values()
+}
+print(json.dumps({"errors": bag.import_errors, "heavy": heavy, "dags": dags}))
+"""
+
+
+def parse(home: Path, **environment: str) -> dict:
+    """Parse the DAG folder in a process of its own, as the DAG processor does."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(PROJECT_ROOT / "dags"), json.dumps(HEAVY)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "AIRFLOW_HOME": str(home / "airflow"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+            "PYTHONPATH": f"{PROJECT_ROOT}:{PROJECT_ROOT / 'plugins'}",
+            **environment,
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    return parse(tmp_path_factory.mktemp("parse"))
+
+
+def test_exactly_the_expected_dags_parse_without_errors_or_warnings(parsed: dict) -> None:
+    assert parsed["errors"] == {}
+    assert set(parsed["dags"]) == EXPECTED
+
+
+def test_parsing_imports_no_heavy_library(parsed: dict) -> None:
+    assert parsed["heavy"] == []
+
+
+@pytest.mark.parametrize("dag_id", sorted(EXPECTED))
+def test_every_dag_tells_the_person_on_call_what_to_do(parsed: dict, dag_id: str) -> None:
+    dag = parsed["dags"][dag_id]
+    assert "red" in dag["doc"]
+    assert dag["owner"]
+    assert "airlock" in dag["tags"]
+    assert dag["policies"] == ["ExceptionRetryPolicy"] or dag_id == "airlock.maintenance"
+
+
+@pytest.mark.parametrize(
+    ("stage", "schedule", "outlet"),
+    [
+        ("ingest", "CronPartitionTimetable", "flights.batches"),
+        ("features", "PartitionedAssetTimetable", "flights.features"),
+        ("score", "PartitionedAssetTimetable", "flights.predictions"),
+        ("monitor", "PartitionedAssetTimetable", "flights.health"),
+        ("train", "CronPartitionTimetable", "flights.champion"),
+    ],
+)
+def test_stages_meet_in_assets(parsed: dict, stage: str, schedule: str, outlet: str) -> None:
+    dag = parsed["dags"][f"flights.{stage}"]
+    assert dag["schedule"] == schedule
+    assert dag["outlets"] == [outlet]
+    assert dag["file"] == f"{stage}.py"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_partitions_are_worked_on_in_order_and_history_is_never_caught_up(parsed: dict, stage: str) -> None:
+    # The checks of a day rest on the days before it; and unpausing must not start a year of runs.
+    dag = parsed["dags"][f"flights.{stage}"]
+    assert dag["max_active_runs"] == 1
+    assert dag["catchup"] is False
+    assert dag["end"].startswith("2014-01-01")
+
+
+def test_nothing_is_promoted_before_it_is_evaluated(parsed: dict) -> None:
+    # Without these edges an untested model could decide.
+    assert parsed["dags"]["flights.train"]["edges"] == [["evaluate", "promote"], ["train", "evaluate"]]
+
+
+def test_only_monitoring_orders_a_training(parsed: dict) -> None:
+    assert parsed["dags"]["flights.monitor"]["edges"] == [["monitor", "order_training"]]
+
+
+def copy_use_case(folder: Path, name: str, **changes: str) -> None:
+    """Copy the flights use case under another name, with texts replaced."""
+    source = PROJECT_ROOT / "include" / "use_cases" / "flights"
+    target = folder / name
+    target.mkdir(parents=True)
+    text = (source / "use_case.yaml").read_text(encoding="utf-8").replace("name: flights", f"name: {name}", 1)
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    (target / "use_case.yaml").write_text(text, encoding="utf-8")
+    (target / "features.py").write_text(
+        (source / "features.py").read_text(encoding="utf-8"), encoding="utf-8"
+    )
+
+
+def test_one_broken_use_case_is_one_import_error_and_hides_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "use_cases"
+    copy_use_case(folder, "sound")
+    copy_use_case(folder, "broken", **{"roc_auc, min": "roc_auck, min"})
+    found = parse(tmp_path, AIRLOCK_USE_CASES_DIR=str(folder))
+    assert set(found["dags"]) == {"airlock.maintenance", *(f"sound.{stage}" for stage in STAGES)}
+    (error,) = found["errors"].values()
+    assert "use_case.yaml: evaluation.gates[0].metric: 'roc_auck' is not possible" in error
+
+
+def test_a_task_start_reads_only_its_own_use_case(tmp_path: Path) -> None:
+    folder = tmp_path / "use_cases"
+    for name in ("one", "two"):
+        copy_use_case(folder, name)
+    found = parse(
+        tmp_path,
+        AIRLOCK_USE_CASES_DIR=str(folder),
+        _AIRFLOW_PARSING_CONTEXT_DAG_ID="two.score",
+        _AIRFLOW_PARSING_CONTEXT_TASK_ID="score",
+    )
+    assert "two.score" in found["dags"]
+    assert not any(dag_id.startswith("one.") for dag_id in found["dags"])

