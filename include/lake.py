@@ -250,7 +250,7 @@ class Lake:
 
     def _replace(self, use_case: str, table: str, partition: str, rows: pd.DataFrame) -> int:
         """Commit the rows unless the partition holds them already; return the version that holds them."""
-        from deltalake import write_deltalake
+        from deltalake import CommitProperties, write_deltalake
 
         delta = self.find(use_case, table)
         wanted = None if rows.empty else rows["content_hash"].iloc[0]
@@ -266,6 +266,9 @@ class Lake:
             schema_mode="merge",
             configuration=_TABLE_SETTINGS if new else None,
             storage_options=self._options if new else None,
+            # The library's own retry of a lost race for version 0 replaces nothing: it adds these rows to the
+            # winner's. Failing at once leads back to `find`, which then sees the winner's table.
+            commit_properties=CommitProperties(max_commit_retries=0) if new else None,
         )
         return (delta or self.open(use_case, table)).version()
 

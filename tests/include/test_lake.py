@@ -249,6 +249,22 @@ def test_of_writers_of_one_partition_one_wins_whole(table, exists):
     assert len(table.rows()) == 2 + exists
 
 
+def test_of_writers_that_make_a_table_together_one_wins_whole(table):
+    # Whether two meet within the few milliseconds that matter is chance, so there are many rounds.
+    hashes = {"source_hash": "source", "contract_hash": "contract"}
+    for name in TABLES:
+        start = threading.Barrier(8)
+
+        def write(number, name=name, start=start):
+            rows = frame(number, number).assign(known_at=KNOWN)
+            start.wait()
+            table.lake.write_partition("uc", name, DAY, rows, **hashes)
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(write, range(8)))
+        assert table.lake.read("uc", name).a.tolist() in [[number, number] for number in range(8)]
+
+
 def test_writers_may_add_columns_at_the_same_time(table):
     table.write("2012-12-31", frame(0))
     days = [partitions.shift(DAY, step) for step in range(4)]
