@@ -1,0 +1,57 @@
+"""The section `monitoring`: what is watched after scoring."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from include.use_case_sections.base import Alpha, Section
+
+
+class Drift(Section):
+    """Drift magnitude of a partition, ranked in the stream's own history (conformal)."""
+
+    trailing_days: int = Field(28, ge=7, description="days that a partition is compared with")
+    gap_days: int = Field(7, ge=0, description="newest days left out of comparison and ranking")
+    min_history: int = Field(20, ge=10)
+    max_history: int = Field(50, ge=10)
+    alpha: Alpha = Field(1 / 21, description="share of ordinary partitions that may be marked")
+
+
+class Performance(Section):
+    """Loss on the labels that have arrived, against the champion's loss on its holdout."""
+
+    window_days: int = Field(7, ge=2)
+    min_days: int = Field(4, ge=2)
+    margin: float = Field(0.02, ge=0, description="log loss that does not matter")
+    alpha: Alpha = 0.01
+
+
+class Retraining(Section):
+    """When monitoring may order a training."""
+
+    violations: int = Field(
+        3, ge=1, description="so many of the last partitions must be marked, the newest too"
+    )
+    of_last: int = Field(7, ge=1)
+    cool_down_days: int = Field(7, ge=0, description="data days after the champion's as-of")
+    max_orders_per_30_days: int = Field(2, ge=0)
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Retraining:
+        if self.violations > self.of_last:
+            raise ValueError(
+                f"violations {self.violations} can never be reached among of_last {self.of_last}"
+            )
+        return self
+
+
+class Monitoring(Section):
+    """What is watched after scoring."""
+
+    drift: Drift = Drift()
+    performance: Performance = Performance()
+    retraining: Retraining = Retraining()
+    reference_rows: int = Field(
+        2000, ge=100, description="rows of the training set kept with the model, for reports"
+    )
+    report: bool = Field(True, description="write Evidently's HTML report for every partition")
