@@ -28,8 +28,10 @@ def _modules_of_a_task() -> Iterator[str]:
     yield "airflow.dag_processing.bundles.local"
     yield "airflow.dag_processing.dagbag"
     yield "prompt_coordinator"
+    # Deployments may keep our plugins elsewhere, or have none.
+    if importlib.util.find_spec("airlock") is None:
+        return
     for package in ("airlock", "airlock.operators"):
-        # Deployments may keep our plugins elsewhere, or have none.
         if (found := importlib.util.find_spec(package)) is not None:
             names = pkgutil.iter_modules(found.submodule_search_locations, f"{package}.")
             yield from (module.name for module in names if not module.ispkg)

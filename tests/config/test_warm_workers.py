@@ -129,10 +129,10 @@ def test_a_command_of_airflow_stays_light(warm: Warm) -> None:
     assert done.stdout.splitlines()[-1] == "heavy: []"
 
 
-def probe(settings: Settings, *arguments: str) -> list[Any]:
+def probe(settings: Settings, *arguments: str, **folders: Path) -> list[Any]:
     """Import the module as a program with these arguments would."""
     environment = airflow_environment(
-        settings, api_port=1, execution_port=2, inherited={"HOME": os.environ["HOME"]}
+        settings, api_port=1, execution_port=2, inherited={"HOME": os.environ["HOME"]}, **folders
     )
     code = PROBE.format(arguments=list(arguments))
     done = subprocess.run(
@@ -170,6 +170,12 @@ def test_who_forks_tasks_loads_them_and_leaves_nothing_that_a_fork_would_break(
     assert before[0] == 1
     assert after == before
     assert exported == []
+
+
+def test_an_installation_without_our_plugins_is_warm_too(settings: Settings, tmp_path: Path) -> None:
+    modules, *_ = probe(settings, "scheduler", plugins_folder=tmp_path)
+    assert set(modules) >= HEAVY
+    assert not [name for name in modules if name.split(".")[0] == "airlock"]
 
 
 def test_the_setting_turns_it_off(tmp_path: Path) -> None:
