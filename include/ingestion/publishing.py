@@ -7,53 +7,48 @@ from typing import TYPE_CHECKING
 
 from include import partitions
 from include.errors import NotFound
+from include.ingestion.evidence import BATCH
+from include.ingestion.profiling import profile
+from include.ingestion.quarantine import Split
+from include.ingestion.reading import frame_of
 from include.lake import AUDIT_COLUMNS, SIDE_TABLE_PREFIX, Lake, TableRef
-from include.stats.profile import profile_frame
 from include.use_case import UseCase
-from include.use_case_sections import Column
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_NUMBERS = {"integer", "number"}
-
 
 def publish(
-    use_case: UseCase, partition: str, tables: dict[str, pd.DataFrame], hashes: dict[str, str], lake: Lake
+    use_case: UseCase, partition: str, tables: dict[str, Split], hashes: dict[str, str], lake: Lake
 ) -> TableRef:
     """Write every table of a partition and return the batch's name.
 
     Args:
         use_case: whose partition it is.
         partition: its key.
-        tables: rows by table name; the batch under `batch`.
+        tables: rows by table name, those set aside apart; the batch under `batch`.
         hashes: SHA-256 of the raw file of each table.
         lake: where to write.
     """
+    import pyarrow.parquet as pq
+
     written = lake.partitions(use_case.name, "batches")
     corrected = partitions.available_at(max([*written, partition]))
     ref: TableRef | None = None
-    for name in sorted(tables, key=lambda table: table == "batch"):
-        table = "batches" if name == "batch" else f"{SIDE_TABLE_PREFIX}{name}"
+    for name in sorted(tables, key=lambda table: table == BATCH):
+        table = "batches" if name == BATCH else f"{SIDE_TABLE_PREFIX}{name}"
+        accepted = tables[name].accepted
         rows = with_known_at(
-            tables[name], _present(lake, use_case.name, table, partition), partition, corrected
+            frame_of(pq.ParquetFile(accepted.path).read()),
+            _present(lake, use_case.name, table, partition),
+            partition,
+            corrected,
         )
-        contract_hash, source_hash = use_case.contract_hash, hashes[name]
-        if name == "batch":
-            profile = _profile(tables[name], use_case.contract.columns).assign(
-                known_at=rows["known_at"].max()
-            )
-            lake.write_partition(
-                use_case.name,
-                "profiles",
-                partition,
-                profile,
-                source_hash=source_hash,
-                contract_hash=contract_hash,
-            )
-        ref = lake.write_partition(
-            use_case.name, table, partition, rows, source_hash=source_hash, contract_hash=contract_hash
-        )
+        made_from = {"source_hash": hashes[name], "contract_hash": use_case.contract_hash}
+        if name == BATCH:
+            found = profile(accepted, use_case.contract).assign(known_at=rows["known_at"].max())
+            lake.write_partition(use_case.name, "profiles", partition, found, **made_from)
+        ref = lake.write_partition(use_case.name, table, partition, rows, **made_from)
     if ref is None:
         raise ValueError("there is no table to publish; pass at least the batch")
     return ref
@@ -97,9 +92,3 @@ def _common_type(one: pd.Series, other: pd.Series) -> str:
     if not all(types.is_numeric_dtype(part) and not types.is_bool_dtype(part) for part in (one, other)):
         return "string"
     return "Int64" if types.is_integer_dtype(one) and types.is_integer_dtype(other) else "float64"
-
-
-def _profile(rows: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
-    numbers = [name for name, column in columns.items() if column.type in _NUMBERS]
-    categories = [name for name, column in columns.items() if column.type in {"string", "boolean"}]
-    return profile_frame(rows, numbers=numbers, categories=categories)

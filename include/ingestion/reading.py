@@ -85,50 +85,75 @@ def _type_fits(found: pa.DataType, declared: str) -> bool:
     return bool(pat.is_null(found) or fitting[declared](found))
 
 
-def typed_frame(table: str, rows: pa.Table, contract: Contract) -> tuple[pd.DataFrame, list[Fault]]:
+def typed_table(table: str, rows: pa.Table, contract: Contract) -> tuple[pa.Table, list[Fault]]:
     """Convert a file of the right shape to rows whose types follow the contract alone.
 
     Files differ by the day: a column of numbers is written as integers on a day without fractions, and
-    without a type on a day without values. The lake must not see the difference.
+    without a type on a day without values. The lake must not see the difference. NaN becomes null: both say
+    that there is no value.
     """
-    import pandas as pd
     import pyarrow as pa
 
-    types = {"integer": pa.int64(), "number": pa.float64(), "string": pa.string(), "boolean": pa.bool_()}
-    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    frame: dict[str, pd.Series] = {}
+    columns: dict[str, pa.ChunkedArray] = {}
     faults: list[Fault] = []
     for name, column in contract.columns.items():
         values = rows.column(name)
-        if column.type != "timestamp":
-            # Only integers beyond 64 bits do not fit; a number may lose its 17th digit.
-            safe = column.type != "number"
-            try:
-                values = values.cast(types[column.type], safe=safe)
-            except pa.ArrowInvalid as error:
-                faults.append(Fault(table=table, rule=f"{name}.type", detail=f"column {name!r}: {error}"))
-            frame[name] = values.to_pandas(types_mapper=nullable.get if values.null_count else None)
+        if column.type == "timestamp":
+            columns[name], fault = _times(table, name, values, column)
+            faults += [fault] if fault else []
             continue
-        frame[name], fault = _times(table, name, values, column)
-        faults += [fault] if fault else []
-    return pd.DataFrame(frame), faults
+        try:
+            columns[name] = _typed(values, column.type)
+        except pa.ArrowInvalid as error:
+            columns[name] = values
+            faults.append(Fault(table=table, rule=f"{name}.type", detail=f"column {name!r}: {error}"))
+    return pa.table(columns), faults
 
 
-def _times(table: str, name: str, values: pa.ChunkedArray, column: Column) -> tuple[pd.Series, Fault | None]:
+def _typed(values: pa.ChunkedArray, declared: str) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    types = {"integer": pa.int64(), "number": pa.float64(), "string": pa.string(), "boolean": pa.bool_()}
+    # Only integers beyond 64 bits do not fit; a number may lose its 17th digit.
+    typed = values.cast(types[declared], safe=declared != "number")
+    if declared != "number":
+        return typed
+    return pc.if_else(pc.is_nan(typed), pa.scalar(None, pa.float64()), typed)
+
+
+def _times(
+    table: str, name: str, values: pa.ChunkedArray, column: Column
+) -> tuple[pa.ChunkedArray, Fault | None]:
     import pyarrow as pa
     import pyarrow.types as pat
 
     if pat.is_timestamp(values.type):
-        return values.cast(pa.timestamp("us", "UTC"), safe=False).to_pandas(), None
-    times = values.cast(pa.string()).to_pandas()
+        return values.cast(pa.timestamp("us", "UTC"), safe=False), None
+    text = values.cast(pa.string())
+    times = text.to_pandas()
     unreadable = times[_moments(times).isna() & times.notna()]
     if unreadable.empty:
-        return times, None
+        return text, None
     detail = (
         f"{len(unreadable)} of {len(times)} values of column {name!r} are no ISO 8601 time with its offset; "
         f"for example {str(unreadable.iloc[0])[:100]!r}"
     )
-    return times, Fault(table=table, rule=f"{name}.type", detail=detail, severity=column.severity)
+    return text, Fault(table=table, rule=f"{name}.type", detail=detail, severity=column.severity)
+
+
+def frame_of(rows: pa.Table) -> pd.DataFrame:
+    """Convert typed rows to pandas; integers and flags with a null become pandas' nullable types."""
+    import pandas as pd
+    import pyarrow as pa
+
+    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    return pd.DataFrame(
+        {
+            name: values.to_pandas(types_mapper=nullable.get if values.null_count else None)
+            for name, values in zip(rows.column_names, rows.columns, strict=True)
+        }
+    )
 
 
 def local_dates(times: pd.Series, timezone: str) -> pd.Series:

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
 
 from include import partitions
 from include.decisions import Decision, Subject, Verdict, decide
-from include.errors import BatchUnreadable, GateRefused
+from include.errors import GateRefused
 from include.ingestion import gate, publishing
-from include.ingestion.evidence import (
-    BATCH,
-    Fault,
-    IngestionEvidence,
-    LandedFile,
-    RuleResult,
-    VolumeResult,
-)
-from include.ingestion.landing import source_paths, take_over
-from include.ingestion.reading import EVENT_DATE, local_dates, read_parquet, shape_faults, typed_frame
-from include.ingestion.suite import compile_suite, run_suite
+from include.ingestion.evidence import BATCH, IngestionEvidence, RuleResult, VolumeResult
+from include.ingestion.quarantine import Split, split
+from include.ingestion.rules import RuleContext, evaluate
+from include.ingestion.sources import Delivery, contract_of, stage_delivery
+from include.ingestion.staged import StagedTable
 from include.lake import TableRef
 from include.stats.conformal import volume_p_value
 from include.use_case import UseCase
-from include.use_case_sections import Contract
 from include.workspace import Workspace
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 GATE = "ingestion"
 
@@ -43,9 +34,60 @@ def ingest(
         GateRefused: the batch breaks the contract. Its file stays in the raw store; the tables are untouched.
     """
     partitions.parse(partition)
-    evidence, tables = _examine(use_case, partition, workspace)
-    readable = BATCH in tables and not any(fault.severity == "refuse" for fault in evidence.faults)
-    decision = workspace.ledger.append(
+    with tempfile.TemporaryDirectory(prefix="airlock-") as temporary:
+        folder = Path(temporary)
+        delivery = stage_delivery(use_case, partition, workspace, folder)
+        results, parted = _judged(use_case, partition, delivery, folder)
+        decision = _decided(
+            use_case,
+            partition,
+            actor=actor,
+            delivery=delivery,
+            results=results,
+            parted=parted,
+            workspace=workspace,
+        )
+        if not decision.verdict.opens:
+            raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
+        hashes = {file.table: file.sha256 for file in delivery.files}
+        return decision, publishing.publish(use_case, partition, parted, hashes, workspace.lake)
+
+
+def _judged(
+    use_case: UseCase, partition: str, delivery: Delivery, folder: Path
+) -> tuple[list[RuleResult], dict[str, Split]]:
+    """Evaluate the rules on every table, and part the rows that they set aside from the others."""
+    results: list[RuleResult] = []
+    parted: dict[str, Split] = {}
+    for table, staged in delivery.tables.items():
+        context = RuleContext(use_case=use_case, partition=partition, folder=folder, tables=delivery.tables)
+        found, broken = evaluate(staged, contract_of(use_case, table), context)
+        results += found
+        parted[table] = split(staged, broken, folder)
+    return results, parted
+
+
+def _decided(
+    use_case: UseCase,
+    partition: str,
+    *,
+    actor: str,
+    delivery: Delivery,
+    results: list[RuleResult],
+    parted: dict[str, Split],
+    workspace: Workspace,
+) -> Decision:
+    counts = _counts(use_case, delivery.tables[BATCH]) if BATCH in delivery.tables else {}
+    evidence = IngestionEvidence(
+        files=delivery.files,
+        faults=delivery.faults,
+        results=results,
+        rows=counts.get("", 0),
+        counts=counts,
+        volumes=_volumes(use_case, partition, counts, workspace),
+    )
+    readable = BATCH in parted and not any(fault.severity == "refuse" for fault in evidence.faults)
+    return workspace.ledger.append(
         decide(
             gate=GATE,
             subject=Subject(
@@ -62,77 +104,18 @@ def ingest(
             mode=use_case.contract.mode if readable and evidence.rows else "fail_closed",
         )
     )
-    if not decision.verdict.opens:
-        raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
-    hashes = {file.table: file.sha256 for file in evidence.files}
-    return decision, publishing.publish(use_case, partition, tables, hashes, workspace.lake)
 
 
-def _examine(
-    use_case: UseCase, partition: str, workspace: Workspace
-) -> tuple[IngestionEvidence, dict[str, pd.DataFrame]]:
-    files: list[LandedFile] = []
-    faults: list[Fault] = []
-    results: list[RuleResult] = []
-    tables: dict[str, pd.DataFrame] = {}
-    for table, path in source_paths(use_case, partition).items():
-        file, content, fault = take_over(use_case, table, path, workspace)
-        files.append(file)
-        if fault is not None:
-            faults.append(fault)
-            continue
-        contract = _contract(use_case, table)
-        rows, found = _read(table, content, contract)
-        faults += found
-        if rows is not None:
-            tables[table] = rows
-            results += _results(use_case, table, contract, rows, partition)
-    counts = _counts(use_case, tables[BATCH]) if BATCH in tables else {}
-    evidence = IngestionEvidence(
-        files=files,
-        faults=faults,
-        results=results,
-        rows=counts.get("", 0),
-        counts=counts,
-        volumes=_volumes(use_case, partition, counts, workspace),
-    )
-    return evidence, tables
+def _counts(use_case: UseCase, staged: StagedTable) -> dict[str, int]:
+    """Count the rows, and the values of the columns that the contract watches."""
+    import pyarrow.parquet as pq
 
-
-def _contract(use_case: UseCase, table: str) -> Contract:
-    return use_case.contract if table == BATCH else use_case.source.side_tables[table].contract
-
-
-def _read(table: str, content: bytes, contract: Contract) -> tuple[pd.DataFrame | None, list[Fault]]:
-    """Return the rows, or None when their shape makes the rules of the contract meaningless."""
-    try:
-        landed = read_parquet(content)
-    except BatchUnreadable as error:
-        return None, [Fault(table=table, rule="file", detail=str(error))]
-    faults = shape_faults(table, landed, contract)
-    if any(fault.severity == "refuse" for fault in faults):
-        return None, faults
-    rows, untyped = typed_frame(table, landed, contract)
-    faults += untyped
-    return (None if any(fault.severity == "refuse" for fault in untyped) else rows), faults
-
-
-def _results(
-    use_case: UseCase, table: str, contract: Contract, rows: pd.DataFrame, partition: str
-) -> list[RuleResult]:
-    if table != BATCH:
-        return run_suite(table, compile_suite(table, contract, None), rows)
-    times = rows[use_case.source.event_time]
-    dates = local_dates(times, use_case.source.timezone)
-    # A time that cannot be read is a row that may belong anywhere, not a missing value.
-    dated = rows.assign(**{EVENT_DATE: dates.where(dates.notna() | times.isna(), "unreadable")})
-    return run_suite(table, compile_suite(table, contract, partition), dated)
-
-
-def _counts(use_case: UseCase, rows: pd.DataFrame) -> dict[str, int]:
-    return {"": len(rows)} | {
-        column: int(rows[column].count()) for column in use_case.contract.volume.values_of
-    }
+    watched = use_case.contract.volume.values_of
+    values = dict.fromkeys(watched, staged.rows)
+    for batch in pq.ParquetFile(staged.path).iter_batches(columns=watched) if watched else ():
+        for column in watched:
+            values[column] -= batch.column(column).null_count
+    return {"": staged.rows} | values
 
 
 def _volumes(

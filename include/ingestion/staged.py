@@ -8,6 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROW_GROUP = 131_072
 
 
 @dataclass(frozen=True)
@@ -16,7 +22,8 @@ class StagedTable:
 
     Attributes:
         table: `batch`, or the name of a side table.
-        path: one Parquet file; the position of a row in it, from 0, names the row within this task.
+        path: one Parquet file; the position of a row in it, from 0, names the row within this task. Numbers
+            hold no NaN: a missing value is null.
         rows: how many.
     """
 
@@ -37,3 +44,19 @@ class BrokenRows:
 
     path: Path
     rows: int
+
+
+def write_staged(table: str, rows: pa.Table, folder: Path, *, name: str | None = None) -> StagedTable:
+    """Write rows that are in memory; a source that streams writes its file itself.
+
+    Args:
+        table: name of the table.
+        rows: typed by the contract.
+        folder: the task's own.
+        name: of the file, without its ending; the table's when left out.
+    """
+    import pyarrow.parquet as pq
+
+    path = folder / f"{name or table}.parquet"
+    pq.write_table(rows, path, compression="lz4", row_group_size=ROW_GROUP)
+    return StagedTable(table, path, rows.num_rows)

@@ -13,6 +13,7 @@ from include.use_case_sections.base import (
     Section,
     Severity,
     Share,
+    TableSeverity,
 )
 from include.use_case_sections.contract import Column, Contract, Volume
 from include.use_case_sections.evaluation import (
@@ -62,6 +63,7 @@ __all__ = [
     "Share",
     "SideTable",
     "Source",
+    "TableSeverity",
     "ThresholdLabel",
     "Training",
     "Volume",

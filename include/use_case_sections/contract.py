@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from include.decisions import Mode
-from include.use_case_sections.base import Alpha, Section, Severity, Share
+from include.use_case_sections.base import Alpha, Section, Severity, Share, TableSeverity
 
 
 class Column(Section):
@@ -43,7 +43,7 @@ class Volume(Section):
     history: int = Field(100, ge=20)
     min_history: int = Field(20, ge=10, description="earlier deviations needed before a rank means anything")
     alpha: Alpha = 0.01
-    severity: Severity = "refuse"
+    severity: TableSeverity = "refuse"
 
 
 class Contract(Section):

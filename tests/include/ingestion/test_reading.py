@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.errors import BatchUnreadable
-from include.ingestion.reading import local_dates, read_parquet, shape_faults, typed_frame
+from include.ingestion.reading import frame_of, local_dates, read_parquet, shape_faults, typed_table
 from include.use_case_sections import Contract
 
 NEW_YORK = "America/New_York"
@@ -183,11 +183,11 @@ TYPED = {
 
 @pytest.mark.parametrize(("declared", "values", "expected", "kind"), TYPED.values(), ids=TYPED)
 def test_types_follow_the_contract(declared, values, expected, kind):
-    rows, faults = typed_frame(
+    rows, faults = typed_table(
         "batch", pa.table({"a": values, "dropped": [1, 2]}), contract("drop", a=declared)
     )
     assert faults == []
-    pd.testing.assert_frame_equal(rows, pd.DataFrame({"a": pd.Series(expected, dtype=kind)}))
+    pd.testing.assert_frame_equal(frame_of(rows), pd.DataFrame({"a": pd.Series(expected, dtype=kind)}))
 
 
 WRONG_TIMES = ["yesterday", "2013-01-07T10:00:00", "2013-13-07T10:00:00Z", "", "12", "2013-01-07"]
@@ -197,15 +197,15 @@ WRONG_TIMES = ["yesterday", "2013-01-07T10:00:00", "2013-13-07T10:00:00Z", "", "
 @pytest.mark.parametrize("severity", ["refuse", "warn"])
 def test_a_time_that_cannot_be_read_is_a_fault(time, severity):
     wanted = Contract.model_validate({"columns": {"t": {"type": "timestamp", "severity": severity}}})
-    rows, faults = typed_frame("batch", pa.table({"t": ["2013-01-07T10:00:00Z", time, None]}), wanted)
+    rows, faults = typed_table("batch", pa.table({"t": ["2013-01-07T10:00:00Z", time, None]}), wanted)
     detail = "1 of 3 values of column 't' are no ISO 8601 time with its offset; for example " + repr(time)
     assert [(one.rule, one.detail, one.severity) for one in faults] == [("t.type", detail, severity)]
-    assert rows.t.tolist() == ["2013-01-07T10:00:00Z", time, None]
+    assert rows["t"].to_pylist() == ["2013-01-07T10:00:00Z", time, None]
 
 
 def test_an_integer_that_no_table_can_hold_is_a_fault():
     rows = pa.table({"a": pa.array([2**64 - 1], pa.uint64())})
-    _, faults = typed_frame("batch", rows, contract(a="integer"))
+    _, faults = typed_table("batch", rows, contract(a="integer"))
     assert [one.rule for one in faults] == ["a.type"]
 
 
