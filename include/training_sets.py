@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from include import partitions
 from include.hashing import digest
 from include.lake import LABEL, PARTITION, ROW_KEY, Lake, TableRef
+from include.problems import kind_of
 from include.use_case import UseCase
 from include.use_case_sections import Training
 
@@ -46,7 +47,7 @@ class LabelledRows:
     """Rows with their labels.
 
     Attributes:
-        rows: `row_key`, `partition`, features, `feature_set_version` and `label` (0 or 1).
+        rows: `row_key`, `partition`, features, `feature_set_version` and `label`.
         refs: the versions of the tables that they were read from.
         missing: asked-for partitions that hold no usable row.
         content: hash of the partitions' contents; it stays when other partitions are written.
@@ -94,7 +95,7 @@ def read_labelled(
     ]
     present = set(rows[PARTITION])
     return LabelledRows(
-        rows=rows.assign(**{LABEL: rows[LABEL].astype("int64")}),
+        rows=rows.assign(**{LABEL: kind_of(use_case.problem).read(rows[LABEL])}),
         refs=refs,
         missing=[day for day in days if day not in present],
         content=digest([sorted(set(frame["content_hash"])) for _, frame in sorted(frames.items())]),

@@ -70,6 +70,15 @@ class UseCase(Section):
         return self
 
     @model_validator(mode="after")
+    def _label_fits_the_problem(self) -> UseCase:
+        if self.labels.kind == "threshold" and self.problem.kind != "binary":
+            raise ValueError(
+                f"labels.kind: a threshold makes a yes or no, but problem.kind is {self.problem.kind!r}; "
+                "use labels.kind: column"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _tables_can_be_stored(self) -> UseCase:
         if taken := _RESERVED_TABLES & set(self.source.side_tables):
             raise ValueError(

@@ -15,6 +15,7 @@ from include.decisions import Decision, Subject, Verdict, decide
 from include.errors import ConfigurationError, GateRefused, GateUndecided
 from include.evaluation import gate
 from include.lake import LABEL, PARTITION
+from include.problems import ProblemKind, kind_of
 from include.registry import (
     AS_OF_TAG,
     BASELINE_TAG,
@@ -50,22 +51,25 @@ class Candidate(BaseModel):
 class _Holdout:
     """The days that a run did not learn from, and what its models are asked on them."""
 
+    kind: ProblemKind
     inputs: pd.DataFrame
     label: np.ndarray
     days: np.ndarray
 
     @classmethod
-    def of(cls, labelled: LabelledRows) -> _Holdout:
-        rows = labelled.rows
-        return cls(inputs=rows, label=rows[LABEL].to_numpy(), days=rows[PARTITION].to_numpy())
+    def of(cls, use_case: UseCase, labelled: LabelledRows) -> _Holdout:
+        rows, kind = labelled.rows, kind_of(use_case.problem)
+        return cls(kind=kind, inputs=rows, label=rows[LABEL].to_numpy(), days=rows[PARTITION].to_numpy())
 
     @property
     def judgeable(self) -> bool:
-        """Tell whether both classes occur on at least two days each; below, no variance can be estimated."""
-        return all(len(set(self.days[self.label == value])) > 1 for value in (0, 1))
+        """Tell whether there are two days, and of both classes each: below, no variance can be estimated."""
+        if self.kind.name == "binary":
+            return all(len(set(self.days[self.label == value])) > 1 for value in (0, 1))
+        return len(set(self.days)) > 1 and self.kind.varies(self.label)
 
     def scores(self, model: Any) -> np.ndarray:
-        return np.asarray(model.predict_proba(self.inputs[list(model.feature_names_in_)])[:, 1])
+        return self.kind.scores(model, self.inputs)
 
     def auc(self, score: np.ndarray) -> gate.Auc:
         found = auc_with_variance(self.label, score, self.days)
@@ -100,7 +104,7 @@ def evaluate(use_case: UseCase, run_id: str, as_of: str, *, actor: str, workspac
     # The run's own holdout: whatever the declaration says by now, no other days were kept from it.
     holdout = partitions.span(*tags[HOLDOUT_TAG].split(".."))
     labelled = read_labelled(use_case, holdout, as_of, workspace.lake, versions=json.loads(tags[TABLES_TAG]))
-    evidence = _evidence(use_case, run_id, as_of, _Holdout.of(labelled), workspace)
+    evidence = _evidence(use_case, run_id, as_of, _Holdout.of(use_case, labelled), workspace)
     decision = workspace.ledger.append(
         decide(
             gate=GATE,
@@ -142,18 +146,21 @@ def _evidence(
     use_case: UseCase, run_id: str, as_of: str, holdout: _Holdout, workspace: Workspace
 ) -> gate.EvaluationEvidence:
     label, registry = holdout.label, workspace.registry
-    counts = {"rows": len(label), "positives": int(label.sum()), "days": len(set(holdout.days))}
+    positives = int(label.sum()) if holdout.kind.name == "binary" else 0
+    counts = {"rows": len(label), "positives": positives, "days": len(set(holdout.days))}
     if not holdout.judgeable:
         return gate.EvaluationEvidence(run_id=run_id, **counts)
     candidate = registry.load(registry.tagged_model(run_id, MODEL_TAG))
     score = holdout.scores(candidate)
+    if holdout.kind.name != "binary":
+        return gate.EvaluationEvidence(run_id=run_id, **counts, metrics=holdout.kind.metrics(label, score))
     simple = holdout.scores(registry.load(registry.tagged_model(run_id, BASELINE_TAG)))
     champion = newest_champion(workspace.ledger, use_case.name, other_than=run_id)
     state, model = _comparable(champion, as_of, candidate, registry)
     return gate.EvaluationEvidence(
         run_id=run_id,
         **counts,
-        metrics=_point_metrics(label, score),
+        metrics=holdout.kind.metrics(label, score),
         auc=holdout.auc(score),
         baseline=holdout.difference(score, simple),
         champion_state=state,
@@ -176,17 +183,6 @@ def _comparable(
     if not set(model.feature_names_in_) <= set(candidate.feature_names_in_):
         return "incompatible", None
     return "compared", model
-
-
-def _point_metrics(label: np.ndarray, score: np.ndarray) -> dict[str, float]:
-    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
-
-    return {
-        "roc_auc": float(roc_auc_score(label, score)),
-        "average_precision": float(average_precision_score(label, score)),
-        "log_loss": float(log_loss(label, score)),
-        "brier": float(brier_score_loss(label, score)),
-    }
 
 
 def _day_losses(label: np.ndarray, score: np.ndarray, days: np.ndarray) -> dict[str, gate.DayLoss]:

@@ -13,6 +13,7 @@ from include import partitions
 from include.errors import UseCaseError
 from include.feature_sets import FeatureSet, JoinedFeature, RowFeature
 from include.lake import LABEL, ROW_KEY
+from include.problems import kind_of
 from include.use_case import UseCase
 from include.use_case_sections import ThresholdLabel
 
@@ -120,20 +121,20 @@ def _typed(feature: RowFeature | JoinedFeature, values: pd.Series) -> tuple[pd.S
 
 
 def build_labels(use_case: UseCase, rows: pd.DataFrame, partition: str) -> pd.DataFrame:
-    """Return `row_key`, `label` (0, 1 or null) and the data time from which each label is known.
+    """Return `row_key`, `label` (typed by the problem's kind, or null) and when each label is known.
 
     A row whose outcome never came, such as a cancelled flight, has no label; it is not a zero.
     """
     rows = rows.reset_index(drop=True)
     rule = use_case.labels
     outcome = rows[rule.column]
-    positive = outcome > rule.above if isinstance(rule, ThresholdLabel) else outcome.astype("boolean")
-    label = positive.astype("Int8").where(outcome.notna())
+    if isinstance(rule, ThresholdLabel):
+        outcome = (outcome > rule.above).astype("boolean").where(outcome.notna())
     arrival = partitions.parse(partition) + timedelta(days=rule.delay_days)
     return pd.DataFrame(
         {
             ROW_KEY: row_keys(use_case, rows),
-            LABEL: label,
+            LABEL: kind_of(use_case.problem).typed(outcome),
             "known_at": [max(known, arrival) for known in rows["known_at"]],
         }
     )

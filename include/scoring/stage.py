@@ -9,6 +9,7 @@ from include.champions import Champion, champion_at
 from include.errors import ConfigurationError, NotFound, NothingToDo
 from include.hashing import digest
 from include.lake import ROW_KEY, TableRef
+from include.problems import kind_of
 from include.use_case import UseCase
 from include.workspace import Workspace
 
@@ -35,12 +36,12 @@ def score(use_case: UseCase, partition: str, *, workspace: Workspace) -> tuple[C
             f"Features of {partition} have version {sorted(versions)}, champion {champion.version} learned "
             f"from {champion.feature_set_version}; train a model on today's definitions or restore the old"
         )
-    model = workspace.registry.load(champion.model)
+    model, kind = workspace.registry.load(champion.model), kind_of(use_case.problem)
     predictions = pd.DataFrame(
         {
             ROW_KEY: rows[ROW_KEY],
             "event_time": rows["event_time"],
-            "score": model.predict_proba(rows[list(model.feature_names_in_)])[:, 1],
+            **kind.stored(kind.scores(model, rows)),
             "model_version": champion.version,
             "promotion_id": champion.decision_id,
             "known_at": rows["known_at"],

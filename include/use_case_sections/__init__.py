@@ -26,7 +26,13 @@ from include.use_case_sections.evaluation import (
 from include.use_case_sections.features import Features
 from include.use_case_sections.labels import ColumnLabel, Labels, ThresholdLabel
 from include.use_case_sections.monitoring import Drift, Monitoring, Performance, Retraining
-from include.use_case_sections.problem import Problem
+from include.use_case_sections.problem import (
+    BinaryProblem,
+    CountProblem,
+    MulticlassProblem,
+    Problem,
+    RegressionProblem,
+)
 from include.use_case_sections.promotion import Promotion
 from include.use_case_sections.source import PathTemplate, SideTable, Source
 from include.use_case_sections.training import GradientBoosting, LogisticRegression, Model, Training
@@ -36,10 +42,12 @@ __all__ = [
     "NAME_PATTERN",
     "Alpha",
     "BaselineGate",
+    "BinaryProblem",
     "ChampionGate",
     "Column",
     "ColumnLabel",
     "Contract",
+    "CountProblem",
     "Days",
     "Drift",
     "Evaluation",
@@ -53,10 +61,12 @@ __all__ = [
     "Metric",
     "Model",
     "Monitoring",
+    "MulticlassProblem",
     "PathTemplate",
     "Performance",
     "Problem",
     "Promotion",
+    "RegressionProblem",
     "Retraining",
     "Section",
     "Severity",

@@ -10,7 +10,7 @@ from include.use_case_sections.base import Days, Section
 
 
 class ThresholdLabel(Section):
-    """The label is true where a column lies above a limit, and missing where the column is."""
+    """The label is true where a column lies above a limit, and missing where the column is; binary only."""
 
     kind: Literal["threshold"]
     column: str
@@ -22,7 +22,7 @@ class ThresholdLabel(Section):
 
 
 class ColumnLabel(Section):
-    """The label stands in a column of the batch as 0/1 or true/false."""
+    """The label stands in a column of the batch, as the problem's kind has it: 0/1, a class, or a number."""
 
     kind: Literal["column"]
     column: str
