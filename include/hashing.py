@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ import pydantic
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+
+_HALF = 32  # bits of a date, and of a time of the day in seconds
 
 
 def _plain(value: Any) -> Any:
@@ -58,3 +62,51 @@ def hash_rows(rows: pd.DataFrame, *, salt: str = "") -> str:
         found.update(f"{name}:{rows[name].dtype};".encode())
         found.update(pd.util.hash_pandas_object(rows[name], index=False).to_numpy().tobytes())
     return found.hexdigest()
+
+
+def hash_batches(batches: Iterable[pa.RecordBatch], *, salt: str = "") -> tuple[int, str]:
+    """Count rows and hash them as `hash_rows` does, without holding more than one batch.
+
+    Where one batch ends and the next begins does not matter. The two functions give different hashes.
+    """
+    parts: dict[tuple[str, int], Any] = {}
+    types: dict[str, str] = {}
+    count = 0
+    for batch in batches:
+        count += batch.num_rows
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            types[name] = str(column.type)
+            for number, content in enumerate(_contents(column)):
+                parts.setdefault((name, number), hashlib.sha256()).update(content)
+    found = hashlib.sha256(salt.encode())
+    for (name, number), part in sorted(parts.items()):
+        found.update(f"{name}:{types[name]}:{number};".encode())
+        found.update(part.digest())
+    return count, found.hexdigest()
+
+
+def _contents(column: pa.Array) -> Iterator[bytes | memoryview]:
+    """Yield the values of a column as bytes that can be strung together over batches."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.types as pat
+
+    kind = column.type
+    yield column.is_valid().cast(pa.uint8()).to_numpy(zero_copy_only=False).data
+    if pat.is_null(kind):
+        return
+    if pat.is_string(kind) or pat.is_large_string(kind) or pat.is_binary(kind):
+        filled = column.cast(pa.large_binary()).fill_null(b"")
+        yield pc.binary_length(filled).to_numpy(zero_copy_only=False).data
+        _, offsets, content = filled.buffers()
+        ends = memoryview(offsets).cast("q")[filled.offset : filled.offset + len(filled) + 1]
+        yield memoryview(content)[ends[0] : ends[-1]] if content is not None and len(filled) else b""
+    elif pat.is_boolean(kind):
+        yield column.cast(pa.uint8()).fill_null(0).to_numpy(zero_copy_only=False).data
+    elif pat.is_temporal(kind):
+        plain = pa.int32() if kind.bit_width == _HALF else pa.int64()
+        yield column.view(plain).fill_null(0).to_numpy(zero_copy_only=False).data
+    elif pat.is_primitive(kind):
+        yield column.fill_null(0).to_numpy(zero_copy_only=False).data
+    else:
+        yield "".join(f"{value!r};" for value in column.to_pylist()).encode()

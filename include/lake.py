@@ -6,16 +6,17 @@ leaves the bytes and the version of the table as they were.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from include.errors import ArtefactCorrupted, ConfigurationError, NotFound, Outage
-from include.hashing import hash_rows
+from include.errors import ConfigurationError, NotFound
+from include.hashing import hash_batches, hash_rows
+from include.lake_files import PartitionFile
+from include.lake_outages import outage, outages
+from include.lake_rows import Audit, as_arrow
 from include.partitions import parse
 from include.storage import checked_key, is_s3
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
     from include.settings import Settings
+
+    # Commits rows to the table as it stands, or makes it where there is none yet.
+    _Put = Callable[[DeltaTable | None], None]
 
 TABLES = (
     "batches",
@@ -122,7 +126,7 @@ class Lake:
             return None
         except (DeltaError, OSError) as error:
             if version is None or isinstance(error, OSError):
-                raise _outage(self.root, error) from error
+                raise outage(self.root, error) from error
             raise NotFound(f"Table {uri} has no version {version}; retention may have removed it") from error
 
     def version(self, use_case: str, table: str) -> int:
@@ -168,7 +172,7 @@ class Lake:
             raise NotFound(f"Table {self.uri(use_case, table)} has no column {unknown}; it has {known}")
         chosen = None if partitions is None else [("partition", "in", list(partitions))]
         condition = None if known_by is None else ds.field("known_at") <= known_by
-        with _outages(self.root):
+        with outages(self.root):
             source = delta.to_pyarrow_dataset(file_pruning_predicate=chosen)
             wanted = None if columns is None else list(dict.fromkeys([*columns, "partition"]))
             rows: pd.DataFrame = source.to_table(columns=wanted, filter=condition).to_pandas()
@@ -200,7 +204,7 @@ class Lake:
         return None if delta is None else self._content_hash(delta, partition)
 
     def _content_hash(self, delta: DeltaTable, partition: str) -> str | None:
-        with _outages(self.root):
+        with outages(self.root):
             source = delta.to_pyarrow_dataset(file_pruning_predicate=[("partition", "=", partition)])
             found = source.head(1, columns=["content_hash"])["content_hash"].to_pylist()
         return found[0] if found else None
@@ -226,17 +230,48 @@ class Lake:
             contract_hash: hash of the rules under which they were made.
         """
         parse(partition)  # it becomes part of a predicate
+        content = hash_rows(rows, salt=f"{source_hash}{contract_hash}")
+        audit = Audit(partition, source_hash, contract_hash, content)
+        options = self._options
+
+        def put(known: DeltaTable | None) -> None:
+            _write(known or self.uri(use_case, table), as_arrow(rows, audit, known), partition, options)
+
+        return self._commit(use_case, table, audit, empty=rows.empty, put=put)
+
+    def write_batches(
+        self,
+        use_case: str,
+        table: str,
+        partition: str,
+        batches: Callable[[], Iterable[pa.RecordBatch]],
+        *,
+        source_hash: str,
+        contract_hash: str,
+    ) -> TableRef:
+        """Replace one partition as `write_partition` does, by rows that need not fit into memory.
+
+        Args:
+            use_case: name of the use case.
+            table: name of the table.
+            partition: key of the partition.
+            batches: gives the rows from the beginning, the same each time: it is called to hash them, and
+                again to write them in their order. One batch at least, which may be empty.
+            source_hash: hash of what the rows were made from.
+            contract_hash: hash of the rules under which they were made.
+        """
+        parse(partition)  # it becomes part of a predicate
+        count, content = hash_batches(batches(), salt=f"{source_hash}{contract_hash}")
+        audit = Audit(partition, source_hash, contract_hash, content)
+        file = PartitionFile(self.uri(use_case, table), self._options, audit, batches)
+        return self._commit(
+            use_case, table, audit, empty=count == 0, put=lambda known: file.commit(known, _TABLE_SETTINGS)
+        )
+
+    def _commit(self, use_case: str, table: str, audit: Audit, *, empty: bool, put: _Put) -> TableRef:
         from deltalake.exceptions import CommitFailedError
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-        content = hash_rows(rows, salt=f"{source_hash}{contract_hash}")
-        audited = rows.assign(
-            partition=partition,
-            ingested_at=datetime.now(UTC),
-            source_hash=source_hash,
-            contract_hash=contract_hash,
-            content_hash=content,
-        )
         # Another writer may win the race for a version; its commit is read before this one is tried again.
         attempts = Retrying(
             retry=retry_if_exception_type(CommitFailedError),
@@ -244,82 +279,35 @@ class Lake:
             wait=wait_random_exponential(multiplier=0.05, max=2),
             reraise=True,
         )
-        with _outages(self.root):
-            version = attempts(self._replace, use_case, table, partition, audited)
-        return TableRef(use_case=use_case, table=table, version=version, first=partition, last=partition)
+        with outages(self.root):
+            holds = None if empty else audit.content_hash
+            version = attempts(self._replace, use_case, table, audit, holds, put)
+        day = audit.partition
+        return TableRef(use_case=use_case, table=table, version=version, first=day, last=day)
 
-    def _replace(self, use_case: str, table: str, partition: str, rows: pd.DataFrame) -> int:
+    def _replace(self, use_case: str, table: str, audit: Audit, holds: str | None, put: _Put) -> int:
         """Commit the rows unless the partition holds them already; return the version that holds them."""
-        from deltalake import CommitProperties, write_deltalake
-
         delta = self.find(use_case, table)
-        wanted = None if rows.empty else rows["content_hash"].iloc[0]
-        if delta is not None and self._content_hash(delta, partition) == wanted:
+        if delta is not None and self._content_hash(delta, audit.partition) == holds:
             return delta.version()
-        new = delta is None
-        write_deltalake(
-            delta or self.uri(use_case, table),
-            _as_arrow(rows, delta),
-            mode="overwrite",
-            predicate=f"partition = '{partition}'",
-            partition_by=["partition"],
-            schema_mode="merge",
-            configuration=_TABLE_SETTINGS if new else None,
-            storage_options=self._options if new else None,
-            # The library's own retry of a lost race for version 0 replaces nothing: it adds these rows to the
-            # winner's. Failing at once leads back to `find`, which then sees the winner's table.
-            commit_properties=CommitProperties(max_commit_retries=0) if new else None,
-        )
+        put(delta)
         return (delta or self.open(use_case, table)).version()
 
 
-def _as_arrow(rows: pd.DataFrame, known: DeltaTable | None) -> pa.Table:
-    """Convert to Arrow. Columns that the table has already keep their types, so an all-null day changes none.
+def _write(table: DeltaTable | str, rows: pa.Table, partition: str, options: dict[str, str]) -> None:
+    from deltalake import CommitProperties, write_deltalake
 
-    Raises:
-        ConfigurationError: a value does not fit the type that its column has in the table.
-    """
-    import pyarrow as pa
-
-    inferred = pa.Schema.from_pandas(rows, preserve_index=False)
-    declared = {} if known is None else {field.name: field for field in pa.schema(known.schema().to_arrow())}
-    # Without a single value the type of a column of objects cannot be seen; nearly always it is text.
-    fields = [
-        declared.get(field.name)
-        or (pa.field(field.name, pa.string()) if pa.types.is_null(field.type) else field)
-        for field in inferred
-    ]
-    try:
-        return pa.Table.from_pandas(rows, schema=pa.schema(fields), preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise ConfigurationError(
-            f"The rows do not fit the types of their table: {'; '.join(map(str, error.args))}. A column "
-            "keeps the type that it first had; correct what made the rows, or give the column another name"
-        ) from error
-
-
-@contextmanager
-def _outages(root: str) -> Iterator[None]:
-    import pyarrow as pa
-    from deltalake.exceptions import DeltaError
-
-    try:
-        yield
-    except (DeltaError, OSError) as error:
-        raise _outage(root, error) from error
-    except pa.ArrowInvalid as error:
-        raise ArtefactCorrupted(
-            f"A file of the lake at {root} cannot be read: {_in_one_line(error)} Restore it from a backup"
-        ) from error
-
-
-def _outage(root: str, error: Exception) -> Outage:
-    return Outage(
-        f"The lake at {root} does not answer: {_in_one_line(error)}. Check AIRLOCK_LAKE_URL and the store"
+    new = isinstance(table, str)
+    write_deltalake(
+        table,
+        rows,
+        mode="overwrite",
+        predicate=f"partition = '{partition}'",
+        partition_by=["partition"],
+        schema_mode="merge",
+        configuration=_TABLE_SETTINGS if new else None,
+        storage_options=options if new else None,
+        # The library's own retry of a lost race for version 0 replaces nothing: it adds these rows to the
+        # winner's. Failing at once leads back to `find`, which then sees the winner's table.
+        commit_properties=CommitProperties(max_commit_retries=0) if new else None,
     )
-
-
-def _in_one_line(error: Exception) -> str:
-    """Return a message of the Delta library without its colours, arrows and frames of the stack."""
-    text = re.sub(r"\x1b\[[0-9;]*m|↳|\d+: <unknown>|(?s:<\?xml.*)", " ", str(error))
-    return " ".join(text.split())[:400]
