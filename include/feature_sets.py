@@ -213,13 +213,15 @@ def _check(use_case: UseCase, found: FeatureSet) -> None:
                 raise UseCaseError(
                     f"Feature {feature.name!r}: side table {feature.table!r} is not in source.side_tables"
                 )
-            _require(feature.name, {feature.column, feature.time, *feature.by}, set(table.contract.columns))
+            _require(
+                feature.name, {feature.column, feature.time, *feature.by}, set(table.contract.kept.columns)
+            )
         if leaking := set(inputs) & use_case.forbidden_features:
             raise UseCaseError(
                 f"Feature {feature.name!r} reads {sorted(leaking)}, known only after the outcome "
                 "(labels.post_outcome_columns); a model could never have it in time, so remove it"
             )
-        _require(feature.name, set(inputs), set(use_case.contract.columns))
+        _require(feature.name, set(inputs), set(use_case.contract.kept.columns))
 
 
 def _require(feature: str, needed: set[str], declared: set[str]) -> None:

@@ -41,6 +41,15 @@ class Settings(BaseSettings):
     s3_endpoint_url: str = Field("", description="address of an S3 server other than AWS")
     s3_region: str = Field("us-east-1", description="region name used for S3")
     omp_num_threads: int = Field(1, ge=1, description="OpenMP threads of one task; recorded with every model")
+    privacy_key: SecretStr = Field(
+        SecretStr(""), description="secret of the keyed hash of personal data, at least 32 signs"
+    )
+    flags_file: str = Field(
+        "", description="YAML file of switches that is read for every decision; empty: <home>/flags.yaml"
+    )
+    flags_provider: str = Field(
+        "", description="OpenFeature provider as module:class instead of the file; empty: the file"
+    )
     airflow_host: str = Field("127.0.0.1", description="address that the Airflow API server listens on")
     airflow_port: int = Field(
         8080, ge=0, le=65535, description="port of the Airflow UI and API; 0: a free one"
@@ -71,6 +80,10 @@ class Settings(BaseSettings):
     @property
     def lake(self) -> str:
         return self.lake_url or str(self.home / "lake")
+
+    @property
+    def flags(self) -> Path:
+        return PROJECT_ROOT / self.flags_file if self.flags_file else self.home / "flags.yaml"
 
     @property
     def ledger(self) -> str:

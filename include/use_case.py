@@ -16,13 +16,17 @@ from include.hashing import digest
 from include.lake import AUDIT_COLUMNS
 from include.settings import PROJECT_ROOT, Settings
 from include.use_case_sections import (
+    DEFAULT_KIND,
     NAME_PATTERN,
     Contract,
+    Drop,
     Evaluation,
     Features,
+    Hash,
     Identifier,
     Labels,
     Monitoring,
+    Privacy,
     Problem,
     Promotion,
     Section,
@@ -50,6 +54,7 @@ class UseCase(Section):
     source: Source
     labels: Labels
     contract: Contract
+    privacy: Privacy = Privacy()
     features: Features = Features()
     training: Training = Training()
     evaluation: Evaluation = Field(default_factory=Evaluation)
@@ -76,6 +81,20 @@ class UseCase(Section):
                 f"labels.kind: a threshold makes a yes or no, but problem.kind is {self.problem.kind!r}; "
                 "use labels.kind: column"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _personal_data_are_not_needed_in_clear(self) -> UseCase:
+        clear = {self.source.event_time: "source.event_time", self.labels.column: "labels.column"}
+        joined = {*self.problem.key, *self.contract.unique}
+        for name, column in self.contract.columns.items():
+            place = f"contract.columns.{name}.pii"
+            if column.pii is not None and name in clear:
+                raise ValueError(f"{place}: {clear[name]} needs the column in clear; leave `pii` out")
+            if column.pii is not None and name in joined and not isinstance(column.pii, Hash):
+                raise ValueError(f"{place}: the column names rows, so they must stay apart; use method: hash")
+            if isinstance(column.pii, Drop) and name in self.contract.volume.values_of:
+                raise ValueError(f"{place}: contract.volume.values_of counts the column; do not drop it")
         return self
 
     @model_validator(mode="after")
@@ -258,7 +277,7 @@ def _place(location: tuple[int | str, ...], content: Any) -> str:
     """Spell a location as written in the file: tags of unions, which pydantic inserts, are left out."""
     place, in_union = "", False
     for part in location:
-        if isinstance(content, dict) and content.get("kind") == part and not in_union:
+        if isinstance(content, dict) and content.get("kind", DEFAULT_KIND) == part and not in_union:
             in_union = True
             continue
         if isinstance(content, list) and isinstance(part, int):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from include.errors import ConfigurationError
 from include.lake import Lake
 from include.ledger import Ledger
 from include.settings import Settings, get_settings
@@ -15,15 +17,20 @@ if TYPE_CHECKING:
     from include.use_case import UseCase
 
 
+Connections = Callable[[str], str]
+
+
 class Workspace:
     """What every stage is given: where to read, where to write, where to record.
 
     Args:
         settings: of this installation; the environment's when left out.
+        connections: returns the SQLAlchemy URL of a connection by its id, for sources that are databases.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, *, connections: Connections | None = None) -> None:
         self.settings = settings or get_settings()
+        self.connections = connections or _no_connections
 
     @cached_property
     def landing(self) -> ObjectStore:
@@ -59,3 +66,9 @@ class Workspace:
         from include.use_case import load_use_case
 
         return load_use_case(name, self.settings)
+
+
+def _no_connections(connection: str) -> str:
+    raise ConfigurationError(
+        f"Connection {connection!r} is known to Airflow only; ingest this use case through its DAG"
+    )

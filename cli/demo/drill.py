@@ -33,7 +33,7 @@ def retime(flights: pd.DataFrame) -> pd.DataFrame:
 def alter(use_case: UseCase, days: tuple[str, ...], landing: ObjectStore) -> None:
     """Replace the landed files of some days by retimed ones."""
     for day in days:
-        key = use_case.source.path.replace("{partition}", day)
+        key = f"{use_case.name}/{day}.parquet"
         flights = pd.read_parquet(io.BytesIO(landing.get(key)))
         buffer = io.BytesIO()
         retime(flights).to_parquet(buffer, index=False)

@@ -46,7 +46,7 @@ def publish(
         )
         made_from = {"source_hash": hashes[name], "contract_hash": use_case.contract_hash}
         if name == BATCH:
-            found = profile(accepted, use_case.contract).assign(known_at=rows["known_at"].max())
+            found = profile(accepted, use_case.contract.kept).assign(known_at=rows["known_at"].max())
             lake.write_partition(use_case.name, "profiles", partition, found, **made_from)
         ref = lake.write_partition(use_case.name, table, partition, rows, **made_from)
     if ref is None:

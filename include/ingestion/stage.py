@@ -49,8 +49,7 @@ def ingest(
         )
         if not decision.verdict.opens:
             raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
-        hashes = {file.table: file.sha256 for file in delivery.files}
-        return decision, publishing.publish(use_case, partition, parted, hashes, workspace.lake)
+        return decision, publishing.publish(use_case, partition, parted, delivery.hashes, workspace.lake)
 
 
 def _judged(

@@ -26,6 +26,7 @@ from include.use_case_sections.evaluation import (
 from include.use_case_sections.features import Features
 from include.use_case_sections.labels import ColumnLabel, Labels, ThresholdLabel
 from include.use_case_sections.monitoring import Drift, Monitoring, Performance, Retraining
+from include.use_case_sections.privacy import Drop, Generalise, Hash, Mask, Pii, Privacy
 from include.use_case_sections.problem import (
     BinaryProblem,
     CountProblem,
@@ -34,10 +35,26 @@ from include.use_case_sections.problem import (
     RegressionProblem,
 )
 from include.use_case_sections.promotion import Promotion
-from include.use_case_sections.source import PathTemplate, SideTable, Source
+from include.use_case_sections.source import (
+    DEFAULT_KIND,
+    ISO_8601,
+    CsvFiles,
+    FileSource,
+    JsonLinesFiles,
+    ParquetFiles,
+    PathTemplate,
+    PythonFunction,
+    SideTable,
+    Source,
+    SqlQuery,
+    TableSource,
+    Wait,
+)
 from include.use_case_sections.training import GradientBoosting, LogisticRegression, Model, Training
 
 __all__ = [
+    "DEFAULT_KIND",
+    "ISO_8601",
     "METRICS",
     "NAME_PATTERN",
     "Alpha",
@@ -48,24 +65,35 @@ __all__ = [
     "ColumnLabel",
     "Contract",
     "CountProblem",
+    "CsvFiles",
     "Days",
     "Drift",
+    "Drop",
     "Evaluation",
     "EvaluationGate",
     "Features",
+    "FileSource",
     "FloorGate",
+    "Generalise",
     "GradientBoosting",
+    "Hash",
     "Identifier",
+    "JsonLinesFiles",
     "Labels",
     "LogisticRegression",
+    "Mask",
     "Metric",
     "Model",
     "Monitoring",
     "MulticlassProblem",
+    "ParquetFiles",
     "PathTemplate",
     "Performance",
+    "Pii",
+    "Privacy",
     "Problem",
     "Promotion",
+    "PythonFunction",
     "RegressionProblem",
     "Retraining",
     "Section",
@@ -73,8 +101,11 @@ __all__ = [
     "Share",
     "SideTable",
     "Source",
+    "SqlQuery",
     "TableSeverity",
+    "TableSource",
     "ThresholdLabel",
     "Training",
     "Volume",
+    "Wait",
 ]

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from include.decisions import Mode
 from include.use_case_sections.base import Alpha, Section, Severity, Share, TableSeverity
+from include.use_case_sections.privacy import Drop, Generalise, Hash, Mask, Pii
 
 
 class Column(Section):
@@ -19,6 +20,25 @@ class Column(Section):
     max: float | None = None
     categories: list[str] | None = None
     severity: Severity = "refuse"
+    pii: Pii | None = Field(None, description="personal data, and what is done to it before it is written")
+
+    @model_validator(mode="after")
+    def _rules_speak_of_what_is_kept(self) -> Column:
+        if self.pii is None:
+            return self
+        if isinstance(self.pii, Generalise):
+            fitting = {"timestamp": self.pii.to, "string": self.pii.keep}.get(self.type, self.pii.step)
+            if fitting is None or self.type == "boolean":
+                raise ValueError(
+                    f"a {self.type} is generalised otherwise: a timestamp `to`, a number by `step`, "
+                    "a text by `keep`"
+                )
+        elif self.min is not None or self.max is not None or self.categories is not None:
+            raise ValueError(
+                f"rules see what is kept, and of a column with method {self.pii.method} no value is; "
+                "remove min, max and categories"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ordered(self) -> Column:
@@ -56,6 +76,20 @@ class Contract(Section):
     max_off_date_share: Share = Field(0.0, description="share of rows that may speak of another date")
     alpha: Alpha = Field(0.01, description="false-refusal rate of all share rules of a batch together")
     mode: Mode = "fail_closed"
+
+    @property
+    def kept(self) -> Contract:
+        """The contract of what is written: without dropped columns, and with text where masking leaves text.
+
+        Rules are applied to these rows. Presence and type are checked before, in clear.
+        """
+        columns: dict[str, Column] = {}
+        for name, column in self.columns.items():
+            if isinstance(column.pii, Drop):
+                continue
+            text = isinstance(column.pii, Mask | Hash)
+            columns[name] = column.model_copy(update={"type": "string"}) if text else column
+        return self.model_copy(update={"columns": columns})
 
     @model_validator(mode="after")
     def _named_columns_exist(self) -> Contract:

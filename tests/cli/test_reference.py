@@ -12,6 +12,15 @@ def test_the_reference_is_up_to_date() -> None:
 
 def test_every_section_and_alternative_is_described() -> None:
     text = render()
-    for heading in ("UseCase", "Contract", "Column", "Volume", "SideTable", "ThresholdLabel", "ColumnLabel"):
+    for heading in (
+        "UseCase",
+        "Contract",
+        "Column",
+        "Volume",
+        "ParquetSideTable",
+        "CsvSource",
+        "ThresholdLabel",
+        "ColumnLabel",
+    ):
         assert f"\n## {heading}\n" in text
     assert "| `min_history` | int | `20` |" in text

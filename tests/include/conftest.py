@@ -11,6 +11,7 @@ import importlib
 import os
 import shutil
 import sqlite3
+import tempfile
 import warnings
 from datetime import date
 from pathlib import Path
@@ -138,19 +139,14 @@ def featured_home(heavy_imports, tmp_path_factory):
 
 def _publish(use_case: UseCase, day: str, workspace: Workspace) -> None:
     """Publish what landed as ingestion does, without its checks: they would take longer than all the rest."""
-    from include.hashing import digest_bytes
-    from include.ingestion.landing import source_paths
     from include.ingestion.publishing import publish
-    from include.ingestion.reading import read_parquet
+    from include.ingestion.quarantine import Split
+    from include.ingestion.sources import stage_delivery
 
-    contracts = {"batch": use_case.contract, "weather": use_case.source.side_tables["weather"].contract}
-    tables, hashes = {}, {}
-    for table, path in source_paths(use_case, day).items():
-        content = workspace.landing.get(path)
-        rows = read_parquet(content).to_pandas()
-        tables[table] = rows[[name for name in rows.columns if name in contracts[table].columns]]
-        hashes[table] = digest_bytes(content)
-    publish(use_case, day, tables, hashes, workspace.lake)
+    with tempfile.TemporaryDirectory() as folder:
+        delivery = stage_delivery(use_case, day, workspace, Path(folder))
+        tables = {name: Split(rows) for name, rows in delivery.tables.items()}
+        publish(use_case, day, tables, delivery.hashes, workspace.lake)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from include.errors import ConfigurationError, NotFound, Outage
-from include.storage import LocalStore, S3Store, checked_key, is_s3, open_store
+from include.storage import LocalStore, checked_key, is_s3, open_store
+from include.storage_s3 import S3Store
 
 WRITERS = 16
 BIG = 3_000_000

@@ -1,0 +1,136 @@
+"""Files in an S3 bucket: see `include.storage` for the interface."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urlsplit
+
+from include.errors import NotFound, Outage
+from include.storage import ObjectStore, checked_key, checked_prefix
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+_CONFLICT_ATTEMPTS = 6
+_CONFLICT, _TAKEN = 409, 412  # HTTP statuses of a conditional put
+
+
+class S3Store(ObjectStore):
+    """A bucket, or a prefix in one.
+
+    Credentials come from boto3's own chain, never from Airlock's settings.
+    """
+
+    def __init__(self, url: str, *, endpoint_url: str, region: str) -> None:
+        super().__init__(url)
+        parts = urlsplit(url)
+        self._bucket = parts.netloc
+        self._prefix = parts.path.strip("/")
+        self._endpoint_url = endpoint_url or None
+        self._region = region
+
+    @cached_property
+    def _client(self) -> S3Client:
+        from boto3.session import Session
+        from botocore.config import Config
+
+        # The default session would keep the credentials that it found first, and threads may not share it.
+        return Session().client(
+            "s3",
+            endpoint_url=self._endpoint_url,
+            region_name=self._region,
+            config=Config(
+                retries={"max_attempts": 4, "mode": "standard"}, connect_timeout=5, read_timeout=60
+            ),
+        )
+
+    def _key(self, key: str) -> str:
+        return f"{self._prefix}/{checked_key(key)}" if self._prefix else checked_key(key)
+
+    def put(self, key: str, content: bytes) -> None:
+        with _s3_errors(self.address(key)):
+            self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=content)
+
+    def put_if_absent(self, key: str, content: bytes) -> bool:
+        return self._put_if_absent(key, content)
+
+    def _put_if_absent(self, key: str, content: bytes | BinaryIO) -> bool:
+        with _s3_errors(self.address(key)):
+            for attempt in range(_CONFLICT_ATTEMPTS):
+                status = self._put_new(key, content, last=attempt == _CONFLICT_ATTEMPTS - 1)
+                if status != _CONFLICT:
+                    break
+                time.sleep(0.05 * 2**attempt)
+        return status != _TAKEN
+
+    def upload_if_absent(self, key: str, path: Path) -> bool:
+        with path.open("rb") as content:
+            return self._put_if_absent(key, content)
+
+    def download(self, key: str, path: Path) -> None:
+        with _s3_errors(self.address(key)), path.open("xb") as file:
+            self._client.download_fileobj(self._bucket, self._key(key), file)
+
+    def _put_new(self, key: str, content: bytes | BinaryIO, *, last: bool) -> int:
+        """Ask once; return the HTTP status."""
+        from botocore.exceptions import ClientError
+
+        if not isinstance(content, bytes):
+            content.seek(0)
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=content, IfNoneMatch="*")
+        except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            # A conflict is another writer at the key in this moment. It may still fail: ask again.
+            if status == _TAKEN or (status == _CONFLICT and not last):
+                return status
+            raise
+        return 200
+
+    def get(self, key: str) -> bytes:
+        with _s3_errors(self.address(key)):
+            return self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"].read()
+
+    def exists(self, key: str) -> bool:
+        try:
+            self.size(key)
+        except NotFound:
+            return False
+        return True
+
+    def size(self, key: str) -> int:
+        with _s3_errors(self.address(key)):
+            return self._client.head_object(Bucket=self._bucket, Key=self._key(key))["ContentLength"]
+
+    def list(self, prefix: str = "") -> list[str]:
+        # The slash keeps out the neighbours: `up` is also the beginning of `upstream`.
+        root = f"{self._prefix}/" if self._prefix else ""
+        full, skip = root + checked_prefix(prefix), len(root)
+        with _s3_errors(self.url):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=full)
+            return sorted(item["Key"][skip:] for page in pages for item in page.get("Contents", []))
+
+    def delete(self, key: str) -> None:
+        with _s3_errors(self.address(key)):
+            self._client.delete_object(Bucket=self._bucket, Key=self._key(key))
+
+
+@contextmanager
+def _s3_errors(address: str) -> Iterator[None]:
+    """Turn botocore's errors into Airlock's: absent keys into NotFound, everything else into Outage."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in {"NoSuchKey", "404", "NotFound"}:
+            raise NotFound(f"There is no file {address}") from error
+        raise Outage(f"S3 answered {code!r} for {address}: {error}") from error
+    except BotoCoreError as error:
+        raise Outage(f"S3 did not answer for {address}: {error}. Check AIRLOCK_S3_ENDPOINT_URL") from error
