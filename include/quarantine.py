@@ -53,6 +53,8 @@ class Settlement(BaseModel):
     Attributes:
         file_hash: hash of the landed table that the positions speak of. Another delivery is judged afresh.
         known_at: data time from which released rows may be seen.
+        rules: what the rows were set aside for when a person looked at them. A release covers these and no
+            others: a row that breaks a further rule is held again.
         rows: positions in the landed table, in order.
     """
 
@@ -63,6 +65,7 @@ class Settlement(BaseModel):
     table: str
     file_hash: str
     known_at: date
+    rules: list[str]
     rows: list[int]
 
 
@@ -81,6 +84,7 @@ def settlements(
             table=table,
             file_hash=file_hash,
             known_at=partitions.parse(decision.as_of),
+            rules=sorted(decision.evidence["rules"]),
             rows=read_selection(workspace.selections, decision.evidence["selection"]),
         )
         for kind, gate in _GATES.items()

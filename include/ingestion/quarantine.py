@@ -6,7 +6,7 @@ Everything here reads and writes in chunks; what is held in memory is one positi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -88,12 +88,9 @@ def split(
     if broken is None or broken.rows == 0:
         return Split(staged, check_counts(staged.table, Counts(landed=staged.rows, accepted=staged.rows)))
     positions = _positions(broken)
-    accepted, set_aside = (
-        folder / f"{staged.table}.accepted.parquet",
-        folder / f"{staged.table}.aside.parquet",
-    )
+    accepted, set_aside = (folder / f"{staged.table}-{part}.parquet" for part in ("accepted", "set-aside"))
     kept = _part(staged.path, positions, accepted, set_aside)
-    states = _states(positions, settled)
+    states = states_of(_rules_of(broken), settled) if settled else {}
     late = _append_released(accepted, set_aside, states, settled)
     released = sum(release.rows for release in late)
     discarded = sum(state == DISCARDED for state, _ in states.values())
@@ -165,13 +162,23 @@ def _part(path: Path, positions: np.ndarray, accepted: Path, set_aside: Path) ->
     return kept
 
 
-def _states(positions: np.ndarray, settled: Sequence[Settlement]) -> dict[int, tuple[State, str]]:
-    """Return what the oldest decision about each row says; one row is decided about once."""
-    aside = set(positions.tolist()) if settled else set()
+def states_of(
+    rules: Mapping[int, Iterable[str]], settled: Sequence[Settlement]
+) -> dict[int, tuple[State, str]]:
+    """Return what was decided about rows that are set aside, and by which decision; held ones are left out.
+
+    A row is decided about once. A release covers the rules that the person saw; a row that breaks another
+    one, after a change of the contract, stays held.
+
+    Args:
+        rules: names of the rules that each row breaks, by position.
+        settled: what people decided.
+    """
     states: dict[int, tuple[State, str]] = {}
     for settlement in settled:
+        covered = set(settlement.rules)
         for row in settlement.rows:
-            if row in aside:
+            if row in rules and (settlement.kind == DISCARDED or covered.issuperset(rules[row])):
                 states.setdefault(row, (settlement.kind, settlement.decision_id))
     return states
 

@@ -113,6 +113,14 @@ def test_accepted_and_set_aside_add_up_to_what_landed(tmp_path, monkeypatch, dat
         assert json.loads(row["data"]) == {"number": row["row"]}
 
 
+def test_a_release_covers_the_rules_that_were_seen_and_no_others(tmp_path):
+    breaks = [(0, "a"), (1, "a"), (1, "new"), (2, "new")]
+    decided = [settled(RELEASED, "r", [0, 1]), settled(DISCARDED, "d", [2])]
+    parted = split(staged(tmp_path, 4), broken(tmp_path, breaks), decided, tmp_path)
+    assert parted.states == {0: ("released", "r"), 2: ("discarded", "d")}
+    assert numbers(parted.accepted) == [3, 0]
+
+
 def test_without_a_broken_row_the_very_file_goes_on(tmp_path):
     table = staged(tmp_path, 3)
     parted = split(table, None, [], tmp_path)
