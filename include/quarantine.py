@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from include.workspace import Workspace
 
 TABLE = "quarantine"
-RELEASE, DISCARD = "release", "discard"
+RELEASE: Literal["release"] = "release"
+DISCARD: Literal["discard"] = "discard"
 State = Literal["held", "released", "discarded"]
 HELD: State = "held"
 RELEASED: State = "released"

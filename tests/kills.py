@@ -39,7 +39,14 @@ _PRELOADED = [
 ]
 _WRITING = {
     str(PROJECT_ROOT / "include" / module)
-    for module in ("storage.py", "lake.py", "ledger.py", "ingestion/landing.py", "ingestion/publishing.py")
+    for module in (
+        "storage.py",
+        "lake.py",
+        "ledger.py",
+        "ingestion/landing.py",
+        "ingestion/publishing.py",
+        "ingestion/settling.py",
+    )
 }
 
 

@@ -68,6 +68,7 @@ def settled(kind, name: str, rows: list[int]) -> Settlement:
         table="batch",
         file_hash="f",
         known_at=date(2013, 2, 1),
+        rules=["a", "b"],
         rows=sorted(rows),
     )
 
