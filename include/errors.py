@@ -11,6 +11,7 @@
     ├── NotFound                  a name, partition, decision or file does not exist
     ├── BatchUnreadable           the bytes of a landed file are not what its name says
     ├── LedgerCorrupted           the hash chain of the ledger does not hold
+    ├── InvariantBroken           rows were lost or doubled on the way; nothing is published
     ├── ArtefactCorrupted         a stored file differs from its recorded hash
     └── Outage                    a server or store does not answer; a retry may help
 
@@ -73,6 +74,10 @@ class BatchUnreadable(AirlockError):  # noqa: N818
 
 class LedgerCorrupted(AirlockError):  # noqa: N818
     """The hash chain of the ledger is broken."""
+
+
+class InvariantBroken(AirlockError):  # noqa: N818
+    """The rows that came out of a step are not those that went in."""
 
 
 class ArtefactCorrupted(AirlockError):  # noqa: N818

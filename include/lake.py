@@ -44,7 +44,16 @@ SIDE_TABLE_PREFIX = "side_"
 PARTITION = "partition"
 ROW_KEY = "row_key"
 LABEL = "label"
-AUDIT_COLUMNS = (PARTITION, "known_at", "ingested_at", "source_hash", "contract_hash", "content_hash")
+RELEASED_BY = "released_by"  # the decision that let in a row which had been set aside; null for all others
+AUDIT_COLUMNS = (
+    PARTITION,
+    "known_at",
+    "ingested_at",
+    "source_hash",
+    "contract_hash",
+    "content_hash",
+    RELEASED_BY,
+)
 _COMMIT_ATTEMPTS = 16
 _TABLE_SETTINGS = {
     # Without checkpoints a reader replays the whole log, and each day would cost more than the day before.

@@ -43,6 +43,11 @@ class Workspace:
         return open_store(f"{self.settings.lake.rstrip('/')}/_raw", self.settings)
 
     @cached_property
+    def selections(self) -> ObjectStore:
+        """Lists of rows that decisions name by their hash."""
+        return open_store(f"{self.settings.lake.rstrip('/')}/_selections", self.settings)
+
+    @cached_property
     def reports(self) -> ObjectStore:
         """Reports for people."""
         return open_store(f"{self.settings.lake.rstrip('/')}/_reports", self.settings)

@@ -46,6 +46,7 @@ _WRITING = {
         "ledger.py",
         "ingestion/landing.py",
         "ingestion/publishing.py",
+        "ingestion/settling.py",
     )
 }
 

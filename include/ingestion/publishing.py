@@ -9,9 +9,9 @@ from include import partitions
 from include.errors import NotFound
 from include.ingestion.evidence import BATCH
 from include.ingestion.profiling import profile
-from include.ingestion.quarantine import Split
+from include.ingestion.quarantine import Late, Split
 from include.ingestion.reading import frame_of
-from include.lake import AUDIT_COLUMNS, SIDE_TABLE_PREFIX, Lake, TableRef
+from include.lake import AUDIT_COLUMNS, RELEASED_BY, SIDE_TABLE_PREFIX, Lake, TableRef
 from include.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 
 
 def publish(
-    use_case: UseCase, partition: str, tables: dict[str, Split], hashes: dict[str, str], lake: Lake
+    use_case: UseCase,
+    partition: str,
+    tables: dict[str, Split],
+    hashes: dict[str, str],
+    lake: Lake,
+    *,
+    contract_hash: str = "",
 ) -> TableRef:
-    """Write every table of a partition and return the batch's name.
+    """Write every table of a partition and return the name of the last one, the batch if it is among them.
 
     Args:
         use_case: whose partition it is.
@@ -29,6 +35,7 @@ def publish(
         tables: rows by table name, those set aside apart; the batch under `batch`.
         hashes: SHA-256 of the raw file of each table.
         lake: where to write.
+        contract_hash: of the contract that let the rows in; the use case's when left out.
     """
     import pyarrow.parquet as pq
 
@@ -36,7 +43,7 @@ def publish(
     corrected = partitions.available_at(max([*written, partition]))
     ref: TableRef | None = None
     for name in sorted(tables, key=lambda table: table == BATCH):
-        table = "batches" if name == BATCH else f"{SIDE_TABLE_PREFIX}{name}"
+        table = lake_table(name)
         accepted = tables[name].accepted
         rows = with_known_at(
             frame_of(pq.ParquetFile(accepted.path).read()),
@@ -44,14 +51,35 @@ def publish(
             partition,
             corrected,
         )
-        made_from = {"source_hash": hashes[name], "contract_hash": use_case.contract_hash}
+        rows = _mark_late(rows, tables[name].late)
+        made_from = {"source_hash": hashes[name], "contract_hash": contract_hash or use_case.contract_hash}
         if name == BATCH:
             found = profile(accepted, use_case.contract.kept).assign(known_at=rows["known_at"].max())
             lake.write_partition(use_case.name, "profiles", partition, found, **made_from)
         ref = lake.write_partition(use_case.name, table, partition, rows, **made_from)
     if ref is None:
-        raise ValueError("there is no table to publish; pass at least the batch")
+        raise ValueError("there is no table to publish; pass at least one")
     return ref
+
+
+def lake_table(name: str) -> str:
+    """Return what the batch or a side table is called in the lake."""
+    return "batches" if name == BATCH else f"{SIDE_TABLE_PREFIX}{name}"
+
+
+def _mark_late(rows: pd.DataFrame, late: tuple[Late, ...]) -> pd.DataFrame:
+    """Say of the rows at the end which release let them in, and let them be seen from its day on."""
+    if not late:
+        return rows
+    on_time = len(rows) - sum(release.rows for release in late)
+    known_at = rows["known_at"].iloc[:on_time].tolist()
+    released_by: list[str | None] = [None] * on_time
+    for release in late:
+        known_at += [release.known_at] * release.rows
+        released_by += [release.decision_id] * release.rows
+    marked = rows.assign(known_at=known_at)
+    marked[RELEASED_BY] = released_by
+    return marked
 
 
 def _present(lake: Lake, use_case: str, table: str, partition: str) -> pd.DataFrame | None:

@@ -8,13 +8,14 @@ from pathlib import Path
 from include import partitions
 from include.decisions import Decision, Subject, Verdict, decide
 from include.errors import GateRefused
-from include.ingestion import gate, publishing
+from include.ingestion import gate, publishing, settling
 from include.ingestion.evidence import BATCH, IngestionEvidence, RuleResult, VolumeResult
 from include.ingestion.quarantine import Split, split
 from include.ingestion.rules import RuleContext, evaluate
 from include.ingestion.sources import Delivery, contract_of, stage_delivery
 from include.ingestion.staged import StagedTable
 from include.lake import TableRef
+from include.quarantine import settlements
 from include.stats.conformal import volume_p_value
 from include.use_case import UseCase
 from include.workspace import Workspace
@@ -37,7 +38,10 @@ def ingest(
     with tempfile.TemporaryDirectory(prefix="airlock-") as temporary:
         folder = Path(temporary)
         delivery = stage_delivery(use_case, partition, workspace, folder)
-        results, parted = _judged(use_case, partition, delivery, folder)
+        hashes = {file.table: file.sha256 for file in delivery.files}
+        results, parted = _judged(
+            use_case, partition, delivery, hashes=hashes, workspace=workspace, folder=folder
+        )
         decision = _decided(
             use_case,
             partition,
@@ -49,20 +53,37 @@ def ingest(
         )
         if not decision.verdict.opens:
             raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
+        settling.keep_quarantine(
+            use_case, partition, parted, hashes=delivery.hashes, decision_id=decision.id, lake=workspace.lake
+        )
         return decision, publishing.publish(use_case, partition, parted, delivery.hashes, workspace.lake)
 
 
 def _judged(
-    use_case: UseCase, partition: str, delivery: Delivery, folder: Path
+    use_case: UseCase,
+    partition: str,
+    delivery: Delivery,
+    *,
+    hashes: dict[str, str],
+    workspace: Workspace,
+    folder: Path,
 ) -> tuple[list[RuleResult], dict[str, Split]]:
-    """Evaluate the rules on every table, and part the rows that they set aside from the others."""
+    """Evaluate the rules on every table, and part the rows that they set aside from the others.
+
+    Rows that a person released from this very file since are let in.
+    """
     results: list[RuleResult] = []
     parted: dict[str, Split] = {}
     for table, staged in delivery.tables.items():
         context = RuleContext(use_case=use_case, partition=partition, folder=folder, tables=delivery.tables)
         found, broken = evaluate(staged, contract_of(use_case, table), context)
         results += found
-        parted[table] = split(staged, broken, folder)
+        settled = (
+            settlements(workspace, use_case.name, partition, table=table, file_hash=hashes[table])
+            if broken.rows
+            else []
+        )
+        parted[table] = split(staged, broken, settled, folder)
     return results, parted
 
 
