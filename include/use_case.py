@@ -17,6 +17,7 @@ from include.lake import AUDIT_COLUMNS
 from include.settings import PROJECT_ROOT, Settings
 from include.use_case_sections import (
     NAME_PATTERN,
+    Card,
     Contract,
     Evaluation,
     Features,
@@ -55,6 +56,7 @@ class UseCase(Section):
     evaluation: Evaluation = Field(default_factory=Evaluation)
     promotion: Promotion = Promotion()
     monitoring: Monitoring = Monitoring()
+    card: Card = Card()
 
     @model_validator(mode="after")
     def _columns_are_declared(self) -> UseCase:
@@ -76,6 +78,12 @@ class UseCase(Section):
                 f"labels.kind: a threshold makes a yes or no, but problem.kind is {self.problem.kind!r}; "
                 "use labels.kind: column"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rules_fit_the_problem(self) -> UseCase:
+        if wrong := self.evaluation.misfit(self.problem.kind, self.problem.directions):
+            raise ValueError(wrong)
         return self
 
     @model_validator(mode="after")

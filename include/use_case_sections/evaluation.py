@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -20,7 +21,7 @@ from include.use_case_sections.evaluation_rules import (
     StabilityGate,
     ValueGate,
 )
-from include.use_case_sections.metrics import HoldoutMetric
+from include.use_case_sections.metrics import USUAL_FLOORS, HoldoutMetric
 
 
 class FloorGate(Rule):
@@ -38,9 +39,7 @@ class FloorGate(Rule):
     @model_validator(mode="after")
     def _one_limit(self) -> FloorGate:
         limits = [limit for limit in (self.min, self.max) if limit is not None]
-        if self.metric is None and limits:
-            raise ValueError("a limit stands without its metric; name the metric, or leave out min and max")
-        if self.metric is not None and len(limits) != 1:
+        if len(limits) > 1 or (self.metric is not None and not limits):
             raise ValueError("needs exactly one limit: min where more is better, max where less is better")
         return self
 
@@ -110,3 +109,28 @@ class Evaluation(Section):
     gates: list[EvaluationGate] = Field(default_factory=_usual_gates, min_length=1)
     min_rows: int = Field(500, ge=2, description="labelled holdout rows; below it the verdict is undecided")
     mode: Mode = "fail_closed"
+
+    def misfit(self, problem: str, directions: Mapping[str, bool]) -> str | None:
+        """Say what is wrong with the rules for a kind of problem, given the directions of its metrics."""
+        for index, gate in enumerate(self.gates):
+            place = f"evaluation.gates[{index}]"
+            metric = getattr(gate, "metric", None)
+            if isinstance(gate, FloorGate) and gate.metric is None and gate.max is not None:
+                metric = USUAL_FLOORS[problem][0]
+            if metric is not None and metric not in directions:
+                known = ", ".join(f"'{name}'" for name in directions)
+                return (
+                    f"{place}.metric: '{metric}' is no metric of a {problem} problem; choose one of {known}"
+                )
+            if (
+                isinstance(gate, FloorGate)
+                and metric is not None
+                and directions[metric] != (gate.max is None)
+            ):
+                right = "min" if directions[metric] else "max"
+                return (
+                    f"{place}: of '{metric}' {'more' if right == 'min' else 'less'} is better; give {right}"
+                )
+            if problem != "binary" and isinstance(gate, CalibrationGate | FairnessGate):
+                return f"{place}.kind: '{gate.kind}' judges yes and no, not a {problem} problem; remove it"
+        return None

@@ -34,9 +34,9 @@ def _measure_floor(rule: FloorGate, case: Case) -> Estimate:
 
 def _judge_floor(rule: FloorGate, found: Estimate, evidence: EvaluationEvidence) -> Finding:
     name = shown(floor_metric(rule, evidence.problem))
-    limit = USUAL_FLOORS[evidence.problem][1] if rule.metric is None else (rule.min or 0.0)
     ceiling = rule.max is not None
-    limit = rule.max if rule.max is not None else limit
+    declared = [limit for limit in (rule.min, rule.max) if limit is not None]
+    limit = declared[0] if declared else USUAL_FLOORS[evidence.problem][1]
     bounds = found.bounds
     bound = bounds.upper(rule.alpha) if ceiling else bounds.lower(rule.alpha)
     side = "at most" if ceiling else "at least"
