@@ -18,6 +18,7 @@ from include.settings import PROJECT_ROOT, Settings
 from include.use_case_sections import (
     DEFAULT_KIND,
     NAME_PATTERN,
+    Card,
     Contract,
     Drop,
     Evaluation,
@@ -60,6 +61,7 @@ class UseCase(Section):
     evaluation: Evaluation = Field(default_factory=Evaluation)
     promotion: Promotion = Promotion()
     monitoring: Monitoring = Monitoring()
+    card: Card = Card()
 
     @model_validator(mode="after")
     def _columns_are_declared(self) -> UseCase:
@@ -95,6 +97,12 @@ class UseCase(Section):
                 raise ValueError(f"{place}: the column names rows, so they must stay apart; use method: hash")
             if isinstance(column.pii, Drop) and name in self.contract.volume.values_of:
                 raise ValueError(f"{place}: contract.volume.values_of counts the column; do not drop it")
+        return self
+
+    @model_validator(mode="after")
+    def _rules_fit_the_problem(self) -> UseCase:
+        if wrong := self.evaluation.misfit(self.problem.kind, self.problem.directions):
+            raise ValueError(wrong)
         return self
 
     @model_validator(mode="after")

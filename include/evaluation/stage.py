@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import math
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from include import partitions
-from include.champions import Champion, newest_champion
 from include.decisions import Decision, Subject, Verdict, decide
 from include.errors import ConfigurationError, GateRefused, GateUndecided
 from include.evaluation import gate
-from include.lake import LABEL, PARTITION
-from include.problems import ProblemKind, kind_of
-from include.registry import (
-    AS_OF_TAG,
-    BASELINE_TAG,
-    CANDIDATE,
-    HOLDOUT_TAG,
-    MODEL_TAG,
-    TABLES_TAG,
-    Registry,
-)
-from include.stats.auc import auc_with_variance, paired_auc_difference
-from include.training_sets import LabelledRows, read_labelled
+from include.evaluation.figures import Difference, Estimate, EvaluationEvidence
+from include.evaluation.measuring import GATE, measured
+from include.registry import AS_OF_TAG, CANDIDATE, HOLDOUT_TAG, MODEL_TAG, TABLES_TAG, Registry
+from include.training_sets import read_labelled
 from include.use_case import UseCase
 from include.workspace import Workspace
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-GATE = "evaluation"
 
 
 class Candidate(BaseModel):
@@ -45,46 +28,6 @@ class Candidate(BaseModel):
     run_id: str
     as_of: str
     decision_id: str
-
-
-@dataclass(frozen=True)
-class _Holdout:
-    """The days that a run did not learn from, and what its models are asked on them."""
-
-    kind: ProblemKind
-    inputs: pd.DataFrame
-    label: np.ndarray
-    days: np.ndarray
-
-    @classmethod
-    def of(cls, use_case: UseCase, labelled: LabelledRows) -> _Holdout:
-        rows, kind = labelled.rows, kind_of(use_case.problem)
-        return cls(kind=kind, inputs=rows, label=rows[LABEL].to_numpy(), days=rows[PARTITION].to_numpy())
-
-    @property
-    def judgeable(self) -> bool:
-        """Tell whether there are two days, and of both classes each: below, no variance can be estimated."""
-        if self.kind.name == "binary":
-            return all(len(set(self.days[self.label == value])) > 1 for value in (0, 1))
-        return len(set(self.days)) > 1 and self.kind.varies(self.label)
-
-    def scores(self, model: Any) -> np.ndarray:
-        return self.kind.scores(model, self.inputs)
-
-    def auc(self, score: np.ndarray) -> gate.Auc:
-        found = auc_with_variance(self.label, score, self.days)
-        return gate.Auc(
-            auc=found.auc, standard_error=found.standard_error, degrees_of_freedom=found.degrees_of_freedom
-        )
-
-    def difference(self, score: np.ndarray, other: np.ndarray) -> gate.Difference:
-        found = paired_auc_difference(self.label, score, other, self.days)
-        return gate.Difference(
-            candidate=found.auc_a,
-            other=found.auc_b,
-            standard_error=found.standard_error,
-            degrees_of_freedom=found.degrees_of_freedom,
-        )
 
 
 def evaluate(use_case: UseCase, run_id: str, as_of: str, *, actor: str, workspace: Workspace) -> Candidate:
@@ -104,7 +47,7 @@ def evaluate(use_case: UseCase, run_id: str, as_of: str, *, actor: str, workspac
     # The run's own holdout: whatever the declaration says by now, no other days were kept from it.
     holdout = partitions.span(*tags[HOLDOUT_TAG].split(".."))
     labelled = read_labelled(use_case, holdout, as_of, workspace.lake, versions=json.loads(tags[TABLES_TAG]))
-    evidence = _evidence(use_case, run_id, as_of, _Holdout.of(use_case, labelled), workspace)
+    evidence = measured(use_case, run_id, as_of, labelled, workspace)
     decision = workspace.ledger.append(
         decide(
             gate=GATE,
@@ -142,66 +85,14 @@ def _register(
     )
 
 
-def _evidence(
-    use_case: UseCase, run_id: str, as_of: str, holdout: _Holdout, workspace: Workspace
-) -> gate.EvaluationEvidence:
-    label, registry = holdout.label, workspace.registry
-    positives = int(label.sum()) if holdout.kind.name == "binary" else 0
-    counts = {"rows": len(label), "positives": positives, "days": len(set(holdout.days))}
-    if not holdout.judgeable:
-        return gate.EvaluationEvidence(run_id=run_id, **counts)
-    candidate = registry.load(registry.tagged_model(run_id, MODEL_TAG))
-    score = holdout.scores(candidate)
-    if holdout.kind.name != "binary":
-        return gate.EvaluationEvidence(run_id=run_id, **counts, metrics=holdout.kind.metrics(label, score))
-    simple = holdout.scores(registry.load(registry.tagged_model(run_id, BASELINE_TAG)))
-    champion = newest_champion(workspace.ledger, use_case.name, other_than=run_id)
-    state, model = _comparable(champion, as_of, candidate, registry)
-    return gate.EvaluationEvidence(
-        run_id=run_id,
-        **counts,
-        metrics=holdout.kind.metrics(label, score),
-        auc=holdout.auc(score),
-        baseline=holdout.difference(score, simple),
-        champion_state=state,
-        champion_version=champion.version if champion else "",
-        champion=holdout.difference(score, holdout.scores(model)) if state == "compared" else None,
-        day_losses=_day_losses(label, score, holdout.days),
-    )
-
-
-def _comparable(
-    champion: Champion | None, as_of: str, candidate: Any, registry: Registry
-) -> tuple[gate.ChampionState, Any]:
-    """Say whether the champion can be compared with a candidate, and return its model if so."""
-    if champion is None:
-        return "none", None
-    if champion.as_of > as_of:
-        return "newer", None
-    model = registry.load(champion.model)
-    # Not asked of the rows: a table keeps the column of a feature that was removed, without values.
-    if not set(model.feature_names_in_) <= set(candidate.feature_names_in_):
-        return "incompatible", None
-    return "compared", model
-
-
-def _day_losses(label: np.ndarray, score: np.ndarray, days: np.ndarray) -> dict[str, gate.DayLoss]:
-    from sklearn.metrics import log_loss
-
-    return {
-        str(day): gate.DayLoss(
-            rows=int((days == day).sum()),
-            log_loss=float(log_loss(label[days == day], score[days == day], labels=[0, 1])),
-        )
-        for day in sorted(set(days))
-    }
-
-
-def _metrics(evidence: gate.EvaluationEvidence) -> dict[str, float]:
+def _metrics(evidence: EvaluationEvidence) -> dict[str, float]:
+    """Return what MLflow shows: every metric with its standard error, and the other models' beside it."""
     found = {f"holdout.{name}": value for name, value in evidence.metrics.items()}
     found["holdout.rows"] = float(evidence.rows)
-    if evidence.baseline is not None:
-        found["holdout.roc_auc_baseline"] = evidence.baseline.other
-    if evidence.champion is not None:
-        found["holdout.roc_auc_champion"] = evidence.champion.other
-    return found
+    for key, figure in evidence.figures.items():
+        about, _, metric = key.partition(":")
+        if isinstance(figure, Estimate):
+            found[f"holdout.{metric}_standard_error"] = figure.standard_error
+        elif isinstance(figure, Difference):
+            found[f"holdout.{metric}_{about}"] = figure.other
+    return {name: value for name, value in found.items() if math.isfinite(value)}

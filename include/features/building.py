@@ -14,20 +14,13 @@ from include.errors import UseCaseError
 from include.feature_sets import FeatureSet, JoinedFeature, RowFeature
 from include.lake import LABEL, ROW_KEY
 from include.problems import kind_of
+from include.row_keys import row_keys
 from include.use_case import UseCase
 from include.use_case_sections import ThresholdLabel
 
 _NO_TEXT: Any = None
 # One resolution for all times, so that text and timestamps of any origin can be compared.
 _MOMENT: Final = "datetime64[us, UTC]"
-
-
-def row_keys(use_case: UseCase, rows: pd.DataFrame) -> pd.Series:
-    """Return one text per row that names it in every table."""
-    first, *others = [rows[name].astype("string").fillna("") for name in use_case.problem.key]
-    for other in others:
-        first = first + "|" + other
-    return first.astype(object).rename(ROW_KEY)
 
 
 def build_features(

@@ -10,44 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student_t
 
-from include.stats.arguments import Vector, require_level
+from include.stats.arguments import Vector
+from include.stats.bounds import Bounded
 from include.stats.placements import clustered_error, codes_of, independent_error, placements, positives_of
 
 
-class _Bounded:
-    """Bounds around a value, from Student's t; from the normal where the degrees of freedom are infinite."""
-
-    standard_error: float
-    degrees_of_freedom: float
-
-    def _value(self) -> float:
-        raise NotImplementedError
-
-    def lower(self, alpha: float) -> float:
-        """One-sided lower bound with error rate alpha, in (0, 0.5]."""
-        return self._value() - self._quantile(alpha) * self.standard_error
-
-    def upper(self, alpha: float) -> float:
-        """One-sided upper bound with error rate alpha, in (0, 0.5]."""
-        return self._value() + self._quantile(alpha) * self.standard_error
-
-    def detectable(self, alpha: float, power: float) -> float:
-        """Smallest true gap that a test at alpha finds with this power: (t_alpha + t_power) x error.
-
-        A holdout whose detectable gap exceeds the gap that matters is too small to decide. One-sided, as the
-        bounds are; power lies in [0.5, 1).
-        """
-        return (self._quantile(alpha) + self._quantile(1 - power, "1 - power")) * self.standard_error
-
-    def _quantile(self, alpha: float, name: str = "alpha") -> float:
-        require_level(alpha, name)
-        return float(student_t.ppf(1 - alpha, self.degrees_of_freedom))
-
-
 @dataclass(frozen=True)
-class AucEstimate(_Bounded):
+class AucEstimate(Bounded):
     """AUC of one model. A perfect separation has a standard error of 0: doubt it rather than use it."""
 
     auc: float
@@ -63,7 +33,7 @@ class AucEstimate(_Bounded):
 
 
 @dataclass(frozen=True)
-class AucComparison(_Bounded):
+class AucComparison(Bounded):
     """AUC of model a minus AUC of model b on the same rows."""
 
     auc_a: float

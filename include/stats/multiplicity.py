@@ -54,3 +54,32 @@ def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
             break
         rejected[position] = True
     return rejected
+
+
+def spent(alpha: float, earlier: int, first_share: float) -> float:
+    """Return the error rate of the next of an unknown number of tests, of which all err at most at alpha.
+
+    The first takes `first_share` of alpha, the j-th after it the share (1 - first_share) / (j (j - 1)); all
+    shares, of however many tests, sum to 1, so the family-wise error is at most alpha under any dependence.
+    Most holdouts serve one candidate: the first test is given most.
+
+    Args:
+        alpha: family-wise error rate, in (0, 0.5].
+        earlier: tests on the same rows before this one.
+        first_share: share of the first test, in (0, 1].
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Source: the spending of alpha by a fixed sequence, as in Foster & Stine (2008), JRSS B 70.
+
+    >>> [round(spent(0.05, earlier, 0.8), 5) for earlier in range(3)]
+    [0.04, 0.005, 0.00167]
+    """
+    require_level(alpha)
+    if earlier < 0 or not 0 < first_share <= 1:
+        raise ValueError(
+            f"{earlier} earlier tests and a first share of {first_share}; give 0 or more, and 0 < share <= 1"
+        )
+    number = earlier + 1
+    return alpha * (first_share if number == 1 else (1 - first_share) / (number * (number - 1)))

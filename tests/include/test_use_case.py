@@ -160,11 +160,15 @@ BROKEN = {
                 "gates": [{"kind": "floor", "min": 0.5}, {"kind": "floor", "min": 0, "metric": "roc_auck"}]
             }
         },
-        "evaluation.gates[1].metric: 'roc_auck' is not possible; choose one of 'roc_auc'",
+        "evaluation.gates[1].metric: 'roc_auck' is not possible; choose one of "
+        "'roc_auc', 'average_precision', 'log_loss', 'brier', 'roc_auc_ovr', 'accuracy', 'balanced_accuracy', "
+        "'f1_macro', 'rmse', 'mae', 'median_absolute_error', 'r2', 'poisson_deviance' or 'd2'",
     ),
     "unknown kind of gate": (
         {"evaluation": {"gates": [{"kind": "flor"}]}},
-        "evaluation.gates[0].kind: 'flor' is not possible; choose one of 'floor', 'baseline', 'champion'",
+        "evaluation.gates[0].kind: 'flor' is not possible; choose one of 'floor', 'baseline', 'champion', "
+        "'slices', 'fairness', 'calibration', 'stability', 'golden', 'invariance', 'budget', 'value', "
+        "'conditions'",
     ),
     "training may not fail open": (
         {"training__mode": "fail_open"},

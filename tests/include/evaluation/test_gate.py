@@ -7,18 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.decisions import Verdict
-from include.evaluation.gate import Auc, Difference, EvaluationEvidence, check
+from include.evaluation.figures import Difference, Estimate, EvaluationEvidence, Unmeasured
+from include.evaluation.gate import check
 from include.use_case_sections import BaselineGate, ChampionGate, Evaluation, FloorGate
 
-FLOOR = FloorGate(kind="floor", min=0.6)
+FLOOR = FloorGate(kind="floor", metric="roc_auc", min=0.6)
 BASELINE = BaselineGate(kind="baseline", margin=0.0)
-CHAMPION = ChampionGate(kind="champion", margin=0.02)
+# The whole of alpha for the first candidate of a holdout, so that the limits are those of a plain test.
+CHAMPION = ChampionGate(kind="champion", margin=0.02, first_share=0.999999)
 DAYS = 6.0
 NAN = math.nan
 
 
 def auc(value, error=0.01):
-    return Auc(auc=value, standard_error=error, degrees_of_freedom=DAYS)
+    return Estimate(value=value, standard_error=error, degrees_of_freedom=DAYS)
 
 
 def against(gap, error=0.01):
@@ -30,12 +32,23 @@ SOUND = EvaluationEvidence(
     rows=1000,
     positives=200,
     days=7,
-    auc=auc(0.7),
-    baseline=against(0.05),
     champion_state="compared",
     champion_version="3",
-    champion=against(0.01),
+    figures={
+        "metric:roc_auc": auc(0.7),
+        "baseline:roc_auc": against(0.05),
+        "champion:roc_auc": against(0.01),
+    },
 )
+
+
+def changed(figures=None, **changes):
+    """Return the sound evidence with other figures; None takes one away."""
+    held = {**SOUND.figures, **{f"{name}:roc_auc": figure for name, figure in (figures or {}).items()}}
+    held = {key: figure for key, figure in held.items() if figure is not None}
+    return SOUND.model_copy(update={"figures": held, **changes})
+
+
 # Limits of a one-sided test at 5 % with 6 degrees of freedom: 1.943 standard errors.
 FLOORS = {
     "well above": (auc(0.7), "pass", "at least 0.681, against 0.600"),
@@ -52,7 +65,8 @@ BASELINES = {
     "better, but not surely": (against(0.01), "undecided", "the holdout is too small to say"),
     "equal": (against(0.0), "undecided", "the holdout is too small to say"),
     "surely worse": (against(-0.05), "refuse", "a difference of -0.050"),
-    "there is none": (None, "refuse", "there is no baseline to compare with"),
+    "there is none": (Unmeasured(reason="there is no baseline"), "refuse", "baseline: there is no baseline"),
+    "it was not measured": (None, "refuse", "baseline: the evidence holds no figure for this rule"),
     "no spread": (against(0.05, 0.0), "undecided", "without any spread between days this is no evidence"),
     "not a number": (against(NAN), "refuse", "not a number"),
 }
@@ -69,7 +83,7 @@ CHAMPIONS = {
     "cold start": ("none", None, "pass", "none yet, the other rules decide"),
     "newer": ("newer", None, "warn", "version 3 learned from later data"),
     "incompatible": ("incompatible", None, "refuse", "version 3 cannot score today's features"),
-    "compared, but the figures are lost": ("compared", None, "refuse", "missing from the evidence"),
+    "compared, but the figures are lost": ("compared", None, "refuse", "the evidence holds no figure"),
 }
 
 
@@ -84,14 +98,14 @@ def verdict_on(evidence, *gates):
 
 @pytest.mark.parametrize(("figures", "verdict", "reason"), FLOORS.values(), ids=FLOORS)
 def test_floor(figures, verdict, reason):
-    found = verdict_on(SOUND.model_copy(update={"auc": figures}), FLOOR)
+    found = verdict_on(changed({"metric": figures}), FLOOR)
     assert found[0] == verdict
     assert reason in found[1]
 
 
 @pytest.mark.parametrize(("figures", "verdict", "reason"), BASELINES.values(), ids=BASELINES)
 def test_baseline(figures, verdict, reason):
-    found = verdict_on(SOUND.model_copy(update={"baseline": figures}), BASELINE)
+    found = verdict_on(changed({"baseline": figures}), BASELINE)
     assert found[0] == verdict
     assert reason in found[1]
 
@@ -99,7 +113,7 @@ def test_baseline(figures, verdict, reason):
 @pytest.mark.parametrize("case", CHAMPIONS.values(), ids=CHAMPIONS)
 def test_champion(case):
     state, figures, verdict, reason = case
-    evidence = SOUND.model_copy(update={"champion_state": state, "champion": figures})
+    evidence = changed({"champion": figures}, champion_state=state)
     found = verdict_on(evidence, CHAMPION)
     assert found[0] == verdict
     assert reason in found[1]
@@ -108,24 +122,24 @@ def test_champion(case):
 TOGETHER = {
     "all pass": ({}, "pass"),
     "one warns": ({"champion_state": "newer"}, "warn"),
-    "one is undecided": ({"baseline": against(0.0)}, "undecided"),
-    "a refusal outweighs": ({"baseline": against(0.0), "auc": auc(0.5)}, "refuse"),
-    "one class only": ({"auc": None, "baseline": None}, "undecided"),
+    "one is undecided": ({"figures": {"baseline": against(0.0)}}, "undecided"),
+    "a refusal outweighs": ({"figures": {"baseline": against(0.0), "metric": auc(0.5)}}, "refuse"),
+    "one class only": ({"judgeable": False, "figures": {}}, "undecided"),
     "too few rows": ({"rows": 499}, "undecided"),
-    "too few rows do not excuse": ({"rows": 499, "auc": auc(0.5)}, "refuse"),
-    "no rows": ({"rows": 0, "positives": 0, "days": 0, "auc": None, "baseline": None}, "undecided"),
+    "too few rows do not excuse": ({"rows": 499, "figures": {"metric": auc(0.5)}}, "refuse"),
+    "no rows": ({"rows": 0, "positives": 0, "days": 0, "judgeable": False}, "undecided"),
 }
 
 
 @pytest.mark.parametrize(("changes", "verdict"), TOGETHER.values(), ids=TOGETHER)
 def test_every_rule_must_pass(changes, verdict):
-    ruling = ruled(SOUND.model_copy(update=changes), FLOOR, BASELINE, CHAMPION)
+    ruling = ruled(changed(**changes), FLOOR, BASELINE, CHAMPION)
     assert ruling.verdict.value == verdict
     assert ruling.verdict.opens == (verdict in {"pass", "warn"})
 
 
 def test_the_reasons_begin_with_the_worst_and_leave_none_out():
-    evidence = SOUND.model_copy(update={"baseline": against(0.0), "auc": auc(0.5)})
+    evidence = changed({"baseline": against(0.0), "metric": auc(0.5)})
     reasons = ruled(evidence, BASELINE, CHAMPION, FLOOR).reasons
     assert [reason.partition(":")[0] for reason in reasons] == ["floor", "baseline", "champion"]
 
@@ -155,7 +169,7 @@ def test_a_better_difference_never_gives_a_worse_verdict(kind, gap, more, error,
     gate = (BASELINE if kind == "baseline" else CHAMPION).model_copy(update={"margin": margin})
 
     def severity(value):
-        return SEVERITY.index(ruled(SOUND.model_copy(update={kind: against(value, error)}), gate).verdict)
+        return SEVERITY.index(ruled(changed({kind: against(value, error)}), gate).verdict)
 
     assert severity(gap + more) <= severity(gap)
 
@@ -166,7 +180,7 @@ def test_a_higher_auc_never_gives_a_worse_verdict(value, more, error, floor):
     gate = FLOOR.model_copy(update={"min": floor})
 
     def severity(value):
-        return SEVERITY.index(ruled(SOUND.model_copy(update={"auc": auc(value, error)}), gate).verdict)
+        return SEVERITY.index(ruled(changed({"metric": auc(value, error)}), gate).verdict)
 
     assert severity(min(value + more, 1.0)) <= severity(value)
 
@@ -176,7 +190,7 @@ def test_a_higher_auc_never_gives_a_worse_verdict(value, more, error, floor):
 def test_a_wider_margin_never_shuts_an_open_door(gap, error, alpha, margin, more):
     def opens(margin):
         gate = CHAMPION.model_copy(update={"margin": margin, "alpha": alpha})
-        return ruled(SOUND.model_copy(update={"champion": against(gap, error)}), gate).verdict.opens
+        return ruled(changed({"champion": against(gap, error)}), gate).verdict.opens
 
     assert opens(margin + more) or not opens(margin)
 
@@ -184,6 +198,6 @@ def test_a_wider_margin_never_shuts_an_open_door(gap, error, alpha, margin, more
 @given(rows=st.integers(0, 2000), min_rows=st.integers(2, 2000), gap=GAPS, error=ERRORS)
 @settings(deadline=None)
 def test_too_few_rows_never_open_the_door(rows, min_rows, gap, error):
-    evidence = SOUND.model_copy(update={"rows": rows, "champion": against(gap, error)})
+    evidence = changed({"champion": against(gap, error)}, rows=rows)
     ruling = ruled(evidence, FLOOR, BASELINE, CHAMPION, min_rows=min_rows)
     assert rows >= min_rows or not ruling.verdict.opens

@@ -81,10 +81,11 @@ def test_the_figures_are_those_of_the_saved_models(featured, easy):
         for tag in (MODEL_TAG, "airlock.baseline")
     )
     expected = auc_with_variance(label, score, days)
-    assert found["auc"]["auc"] == pytest.approx(expected.auc)
-    assert found["auc"]["standard_error"] == pytest.approx(expected.standard_error)
+    figures = found["figures"]
+    assert figures["metric:roc_auc"]["value"] == pytest.approx(expected.auc)
+    assert figures["metric:roc_auc"]["standard_error"] == pytest.approx(expected.standard_error)
     assert found["metrics"]["roc_auc"] == pytest.approx(expected.auc)
-    assert found["baseline"]["other"] == pytest.approx(auc_with_variance(label, simple, days).auc)
+    assert figures["baseline:roc_auc"]["other"] == pytest.approx(auc_with_variance(label, simple, days).auc)
     assert found["positives"] == label.sum()
 
 
@@ -100,7 +101,10 @@ def test_the_champion_is_compared_on_the_same_rows(championed, easy):
         for model in (registry.tagged_model(run_id, MODEL_TAG), registry.version_model("flights", "1"))
     )
     expected = paired_auc_difference(rows["label"], candidate, champion, rows["partition"])
-    assert found["champion"] == pytest.approx(
+    figure = found["figures"]["champion:roc_auc"]
+    assert {
+        name: figure[name] for name in figure if name not in ("kind", "higher_is_better")
+    } == pytest.approx(
         {
             "candidate": expected.auc_a,
             "other": expected.auc_b,
