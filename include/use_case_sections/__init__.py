@@ -24,9 +24,10 @@ from include.use_case_sections.evaluation import (
 )
 from include.use_case_sections.features import Features
 from include.use_case_sections.labels import ColumnLabel, Labels, ThresholdLabel
-from include.use_case_sections.monitoring import Drift, Monitoring, Performance, Retraining
+from include.use_case_sections.monitoring import Drift, Monitoring, Performance
 from include.use_case_sections.problem import Problem
 from include.use_case_sections.promotion import Promotion
+from include.use_case_sections.retraining import Retraining, Trigger
 from include.use_case_sections.source import PathTemplate, SideTable, Source
 from include.use_case_sections.training import GradientBoosting, LogisticRegression, Model, Training
 
@@ -64,5 +65,6 @@ __all__ = [
     "Source",
     "ThresholdLabel",
     "Training",
+    "Trigger",
     "Volume",
 ]
