@@ -44,6 +44,9 @@ COMMANDS = {
         "cli.commands.lineage:lineage", "Trace a prediction to its raw files, or a file forward."
     ),
     "champions": Lazy("cli.commands.champions:champions", "Show which model was in use when."),
+    "simulate": Lazy(
+        "cli.commands.simulate:simulate", "Replay a range of days under several policies, without Airflow."
+    ),
     "verify": Lazy(
         "cli.commands.verify:verify", "Prove that the ledger is unchanged and MLflow agrees with it."
     ),

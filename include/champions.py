@@ -38,7 +38,7 @@ def newest_champion(ledger: Ledger, use_case: str, *, other_than: str | None = N
 
     The run `other_than` does not count, so that a candidate evaluated again is not compared with itself.
     """
-    return next((found for found in _champions(ledger, use_case) if found.run_id != other_than), None)
+    return next((found for found in champions_of(ledger, use_case) if found.run_id != other_than), None)
 
 
 def champion_at(ledger: Ledger, use_case: str, partition: str) -> Champion | None:
@@ -46,10 +46,13 @@ def champion_at(ledger: Ledger, use_case: str, partition: str) -> Champion | Non
 
     Scoring, monitoring and late backfills all ask here, so the live answer and the replayed answer agree.
     """
-    return next((found for found in _champions(ledger, use_case) if found.effective_from <= partition), None)
+    return next(
+        (found for found in champions_of(ledger, use_case) if found.effective_from <= partition), None
+    )
 
 
-def _champions(ledger: Ledger, use_case: str) -> list[Champion]:
+def champions_of(ledger: Ledger, use_case: str) -> list[Champion]:
+    """Return all champions, the one that was promoted last first."""
     promoted = ledger.find(use_case=use_case, gate=GATE)
     return [_champion(decision) for decision in promoted if decision.verdict.opens]
 

@@ -8,6 +8,7 @@
     ├── GateRefused               a gate closed the door; the decision is in the ledger
     ├── GateUndecided             a gate had too little evidence; the door stays shut, nothing is wrong
     ├── NothingToDo               the stage has no work yet, for example no champion to score with
+    │   └── TrainingNotNeeded     the policy held a scheduled training back; the decision is in the ledger
     ├── NotFound                  a name, partition, decision or file does not exist
     ├── BatchUnreadable           the bytes of a landed file are not what its name says
     ├── LedgerCorrupted           the hash chain of the ledger does not hold
@@ -62,6 +63,14 @@ class GateUndecided(_ShutDoor):
 
 class NothingToDo(AirlockError):  # noqa: N818 -- not a failure: the task is skipped
     """There is no work for this stage yet."""
+
+
+class TrainingNotNeeded(NothingToDo):
+    """The retraining gate held a scheduled training back."""
+
+    def __init__(self, reason: str, *, decision_id: str) -> None:
+        self.decision_id = decision_id
+        super().__init__(reason)
 
 
 class NotFound(AirlockError):  # noqa: N818

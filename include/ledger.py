@@ -155,21 +155,30 @@ class Ledger:
         gate: str | None = None,
         partition: str | None = None,
         verdict: Verdict | None = None,
+        since: str | None = None,
         limit: int | None = None,
     ) -> list[Decision]:
-        """Return the decisions that match, newest first."""
+        """Return the decisions that match, newest first; with `since` those about its partition and later."""
         query = _decisions.select().order_by(_decisions.c.sequence.desc()).limit(limit)
         wanted = {"use_case": use_case, "gate": gate, "partition": partition, "verdict": verdict}
         for column, value in wanted.items():
             if value is not None:
                 query = query.where(_decisions.c[column] == str(value))
+        if since is not None:
+            query = query.where(_decisions.c.partition >= since)
         with self._connection() as connection:
             return [_decision(row) for row in connection.execute(query)]
 
-    def newest_by_partition(self, use_case: str, gate: str) -> dict[str, Decision]:
-        """Return the newest decision of a gate about each partition, ordered by partition."""
+    def newest_by_partition(
+        self, use_case: str, gate: str, *, since: str | None = None
+    ) -> dict[str, Decision]:
+        """Return the newest decision of a gate about each partition, ordered by partition.
+
+        With `since` only that partition and later ones are read, so that a question about the last days costs
+        the same however long the history is.
+        """
         newest: dict[str, Decision] = {}
-        for decision in self.find(use_case=use_case, gate=gate):
+        for decision in self.find(use_case=use_case, gate=gate, since=since):
             if decision.partition is not None:
                 newest.setdefault(decision.partition, decision)
         return dict(sorted(newest.items()))

@@ -211,12 +211,24 @@ def read_use_case(path: Path) -> UseCase:
     try:
         use_case = UseCase.model_validate(content)
     except ValidationError as error:
-        raise UseCaseError("\n".join(f"{shown}: {line}" for line in _explained(error, content))) from None
+        raise UseCaseError("\n".join(f"{shown}: {line}" for line in explained(error, content))) from None
     if use_case.name != path.parent.name:
         raise UseCaseError(
             f"{shown}: name: {use_case.name!r} differs from its folder; call it {path.parent.name!r}"
         )
     return use_case
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping, as strictly as a declaration.
+
+    Raises:
+        UseCaseError: it cannot be read, or holds something else.
+    """
+    content = _content(path, path)
+    if not isinstance(content, dict):
+        raise UseCaseError(f"{path}: holds no mapping of sections")
+    return content
 
 
 def _content(path: Path, shown: Path) -> Any:
@@ -254,7 +266,8 @@ def _parse(text: str) -> Any:
     return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 -- derived from the safe loader
 
 
-def _explained(error: ValidationError, content: dict[str, Any]) -> Iterable[str]:
+def explained(error: ValidationError, content: dict[str, Any]) -> Iterable[str]:
+    """Yield one line for each mistake: its place as written in the file, the value and the remedy."""
     for problem in error.errors(include_url=False):
         where = _place(problem["loc"], content) or "whole file"
         value, message, context = _shown(problem["input"]), problem["msg"], problem.get("ctx", {})

@@ -8,12 +8,13 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from include import partitions
-from include.champions import Champion, champion_at, newest_champion
-from include.decisions import Decision, Ruling, Subject, Verdict, decide
+from include.champions import Champion, champion_at
+from include.decisions import Decision, Ruling, Subject, decide
 from include.errors import NotFound, NothingToDo
 from include.feature_sets import FeatureSet, load_features
 from include.lake import LABEL, PARTITION, ROW_KEY, TableRef
-from include.monitoring import drift, performance, retraining
+from include.monitoring import drift, performance
+from include.monitoring.ordering import judge_after_partition
 from include.monitoring.report import render_report
 from include.registry import REFERENCE_FILE
 from include.use_case import UseCase
@@ -21,8 +22,6 @@ from include.workspace import Workspace
 
 if TYPE_CHECKING:
     from include.lake import Lake
-
-_ORDER_MEMORY_DAYS = 30
 
 
 class Health(BaseModel):
@@ -62,7 +61,7 @@ def monitor(use_case: UseCase, partition: str, *, actor: str, workspace: Workspa
     drifted = _judge_drift(use_case, subject, partition, workspace)
     performed = _judge_performance(use_case, subject, partition, champion, workspace)
     report = _report(use_case, champion, features, scored, workspace)
-    ordered = _judge_retraining(use_case, subject, partition, workspace)
+    ordered = judge_after_partition(use_case, partition, actor=actor, workspace=workspace)
     return Health(
         drift_id=drifted.id,
         performance_id=performed.id,
@@ -130,47 +129,6 @@ def _judge_performance(
         gate=performance.GATE,
         subject=subject,
         ruling=performance.check(evidence, policy),
-        evidence=evidence,
-        policy=policy,
-    )
-
-
-def _judge_retraining(use_case: UseCase, subject: Subject, partition: str, workspace: Workspace) -> Decision:
-    """Judge by what the ledger says of the last partitions, this one included."""
-    policy, ledger, name = use_case.monitoring.retraining, workspace.ledger, use_case.name
-    marks = {gate: ledger.newest_by_partition(name, gate) for gate in (drift.GATE, performance.GATE)}
-    considered = sorted({key for found in marks.values() for key in found if key <= partition})[
-        -policy.of_last :
-    ]
-    marked = {
-        key: gates
-        for key in considered
-        if (
-            gates := [
-                gate for gate, found in marks.items() if key in found and found[key].verdict is Verdict.WARN
-            ]
-        )
-    }
-    champion = newest_champion(ledger, name)
-    since = partitions.shift(partition, -_ORDER_MEMORY_DAYS)
-    orders = [
-        decision.as_of
-        for key, decision in ledger.newest_by_partition(name, retraining.GATE).items()
-        if decision.verdict.opens and since <= key < partition
-    ]
-    evidence = retraining.RetrainingEvidence(
-        partition=partition,
-        as_of=subject.as_of,
-        considered=considered,
-        marked=marked,
-        champion_as_of=champion.as_of if champion else subject.as_of,
-        orders=orders,
-    )
-    return _record(
-        workspace,
-        gate=retraining.GATE,
-        subject=subject,
-        ruling=retraining.check(evidence, policy),
         evidence=evidence,
         policy=policy,
     )

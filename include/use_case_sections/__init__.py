@@ -47,7 +47,7 @@ from include.use_case_sections.evaluation_rules import (
 from include.use_case_sections.features import Features
 from include.use_case_sections.labels import ColumnLabel, Labels, ThresholdLabel
 from include.use_case_sections.metrics import RELATIVE_METRICS, USUAL_FLOORS, HoldoutMetric
-from include.use_case_sections.monitoring import Drift, Monitoring, Performance, Retraining
+from include.use_case_sections.monitoring import Drift, Monitoring, Performance
 from include.use_case_sections.privacy import Drop, Generalise, Hash, Mask, Pii, Privacy
 from include.use_case_sections.problem import (
     BinaryProblem,
@@ -58,6 +58,7 @@ from include.use_case_sections.problem import (
     RegressionProblem,
 )
 from include.use_case_sections.promotion import Approval, Promotion
+from include.use_case_sections.retraining import Retraining, Trigger
 from include.use_case_sections.source import (
     DEFAULT_KIND,
     ISO_8601,
@@ -171,6 +172,7 @@ __all__ = [
     "TableSource",
     "ThresholdLabel",
     "Training",
+    "Trigger",
     "Value",
     "ValueFunction",
     "ValueGate",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from include.use_case_sections.base import Alpha, Section
+from include.use_case_sections.retraining import Retraining
 
 
 class Drift(Section):
@@ -24,25 +25,6 @@ class Performance(Section):
     min_days: int = Field(4, ge=2)
     margin: float = Field(0.02, ge=0, description="log loss that does not matter")
     alpha: Alpha = 0.01
-
-
-class Retraining(Section):
-    """When monitoring may order a training."""
-
-    violations: int = Field(
-        3, ge=1, description="so many of the last partitions must be marked, the newest too"
-    )
-    of_last: int = Field(7, ge=1)
-    cool_down_days: int = Field(7, ge=0, description="data days after the champion's as-of")
-    max_orders_per_30_days: int = Field(2, ge=0)
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Retraining:
-        if self.violations > self.of_last:
-            raise ValueError(
-                f"violations {self.violations} can never be reached among of_last {self.of_last}"
-            )
-        return self
 
 
 class Monitoring(Section):

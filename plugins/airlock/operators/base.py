@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airlock.links import DecisionLink
-from include.errors import ConfigurationError, GateRefused, GateUndecided, NothingToDo
+from include.errors import ConfigurationError, GateRefused, GateUndecided, NothingToDo, TrainingNotNeeded
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
@@ -58,7 +58,7 @@ class AirlockOperator(BaseOperator):
 
     def _remember(self, reason: Exception) -> None:
         """Let the task's link lead to the decision that shut the door."""
-        if isinstance(reason, GateRefused | GateUndecided):
+        if isinstance(reason, GateRefused | GateUndecided | TrainingNotNeeded):
             self.references = {"decision_id": reason.decision_id}
 
 

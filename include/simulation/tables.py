@@ -1,0 +1,162 @@
+"""A lake for a simulation: what does not depend on the policy is shared, what does is kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from include.errors import ConfigurationError, NotFound
+from include.hashing import hash_rows
+from include.lake import Lake, TableRef, _as_arrow
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+
+@dataclass
+class _Table:
+    """Partitions in memory. `version` counts the commits as Delta does, from 0; -1 before the first."""
+
+    parts: dict[str, pa.Table] = field(default_factory=dict)
+    version: int = -1
+
+
+class SharedTables:
+    """The tables that the data stages wrote once, each read from disk when first asked for.
+
+    Args:
+        lake: where they lie.
+        use_case: whose they are.
+        versions: for each day, the version of each table when that day's data stages had ended.
+    """
+
+    def __init__(self, lake: Lake, use_case: str, versions: dict[str, dict[str, int]]) -> None:
+        self._lake = lake
+        self._use_case = use_case
+        self.versions = versions
+        self._read: dict[str, _Table] = {}
+
+    def of(self, table: str) -> _Table:
+        """Return a table, whole."""
+        if table not in self._read:
+            self._read[table] = _Table(dict(self._parts(table)), self._lake.version(self._use_case, table))
+        return self._read[table]
+
+    def _parts(self, table: str) -> Iterator[tuple[str, pa.Table]]:
+        import pyarrow.compute as pc
+
+        delta = self._lake.find(self._use_case, table)
+        if delta is None:
+            return
+        rows = delta.to_pyarrow_dataset().to_table()
+        for key in pc.unique(rows["partition"]).to_pylist():
+            yield str(key), rows.filter(pc.equal(rows["partition"], key))
+
+
+class SimulatedLake(Lake):
+    """The lake that one simulated policy sees: the shared tables up to today, and its own in memory.
+
+    Nothing of a later day than `today` is visible, under the version that the table had by then.
+    """
+
+    def __init__(self, shared: SharedTables) -> None:
+        super().__init__("simulation:/")
+        self._shared = shared
+        self._own: dict[str, _Table] = {}
+        self.today = min(shared.versions, default="")
+
+    def _table(self, table: str) -> tuple[_Table, int]:
+        """Return a table and the version of it that today sees."""
+        if table in self._own:
+            return self._own[table], self._own[table].version
+        return self._shared.of(table), self._shared.versions.get(self.today, {}).get(table, -1)
+
+    def _visible(self, table: str) -> dict[str, pa.Table]:
+        found, version = self._table(table)
+        return {key: part for key, part in found.parts.items() if key <= self.today} if version >= 0 else {}
+
+    def version(self, use_case: str, table: str) -> int:
+        return self._table(table)[1]
+
+    def partitions(self, use_case: str, table: str, *, version: int | None = None) -> list[str]:
+        return sorted(self._visible(table))
+
+    def read(
+        self,
+        use_case: str,
+        table: str,
+        *,
+        partitions: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        version: int | None = None,
+        known_by: date | None = None,
+    ) -> pd.DataFrame:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        current = self.version(use_case, table)
+        if current < 0:
+            raise NotFound(f"Table {use_case}/{table} does not exist yet on {self.today} of the simulation")
+        if version not in {None, current}:
+            raise NotFound(f"A simulation keeps the newest version of {table} only: {current}, not {version}")
+        parts = self._visible(table)
+        keys = sorted(parts) if partitions is None else sorted(set(partitions) & set(parts))
+        schema = next(iter(self._table(table)[0].parts.values())).schema
+        chosen = [parts[key] for key in keys] or [schema.empty_table()]
+        rows = pa.concat_tables(chosen, promote_options="default")
+        if known_by is not None:
+            rows = rows.filter(pc.less_equal(rows["known_at"], pa.scalar(known_by)))
+        if columns is not None:
+            rows = rows.select(list(columns))
+        found: pd.DataFrame = rows.to_pandas()
+        return found
+
+    def value_counts(self, use_case: str, table: str, column: str = "") -> dict[str, int]:
+        return {
+            key: part.num_rows - (part[column].null_count if column else 0)
+            for key, part in sorted(self._visible(table).items())
+            if not column or column in part.column_names
+        }
+
+    def content_hash(self, use_case: str, table: str, partition: str) -> str | None:
+        part = self._visible(table).get(partition)
+        return part["content_hash"][0].as_py() if part is not None and part.num_rows else None
+
+    def write_partition(
+        self,
+        use_case: str,
+        table: str,
+        partition: str,
+        rows: pd.DataFrame,
+        *,
+        source_hash: str,
+        contract_hash: str,
+    ) -> TableRef:
+        if self._shared.of(table).parts:
+            raise ConfigurationError(f"{table} is shared by all policies of a simulation; it is written once")
+        own = self._own.setdefault(table, _Table())
+        content = hash_rows(rows, salt=f"{source_hash}{contract_hash}")
+        if self.content_hash(use_case, table, partition) != content:
+            audit: dict[str, Any] = {
+                "partition": partition,
+                "ingested_at": datetime.now(UTC),
+                "source_hash": source_hash,
+                "contract_hash": contract_hash,
+                "content_hash": content,
+            }
+            own.parts[partition] = _as_arrow(rows.assign(**audit), None)
+            own.version += 1
+        return TableRef(use_case=use_case, table=table, version=own.version, first=partition, last=partition)
+
+    def find(self, use_case: str, table: str, version: int | None = None) -> DeltaTable | None:
+        self._no_delta(table)
+
+    def open(self, use_case: str, table: str, version: int | None = None) -> DeltaTable:
+        self._no_delta(table)
+
+    def _no_delta(self, table: str) -> NoReturn:
+        raise ConfigurationError(f"A simulation keeps {table} in memory and has no Delta table; use read()")
