@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from include.errors import ConfigurationError, NotFound
 from include.hashing import hash_rows
-from include.lake import Lake, TableRef, _as_arrow
+from include.lake import Lake, TableRef, as_arrow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +148,7 @@ class SimulatedLake(Lake):
                 "contract_hash": contract_hash,
                 "content_hash": content,
             }
-            own.parts[partition] = _as_arrow(rows.assign(**audit), None)
+            own.parts[partition] = as_arrow(rows.assign(**audit), None)
             own.version += 1
         return TableRef(use_case=use_case, table=table, version=own.version, first=partition, last=partition)
 

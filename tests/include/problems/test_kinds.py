@@ -1,4 +1,4 @@
-"""Problem kinds: figures against scikit-learn's, what is stored comes back, and what is no label is refused."""
+"""Problem kinds: figures against scikit-learn's, what is stored comes back, no label is guessed."""
 
 import numpy as np
 import pandas as pd
