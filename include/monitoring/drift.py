@@ -5,6 +5,7 @@ The mathematics stand in `include.stats.drift`, which the ingestion gate uses to
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
@@ -18,40 +19,62 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GATE = "drift"
-RULE = "conformal rank of the drift magnitude in the stream's own history (Vovk et al. 2005)"
+RULE = "conformal rank of the drift magnitude among comparable days of the stream (Vovk et al. 2005)"
+_KEPT_COLUMNS = 50
 _NAMED_COLUMNS = 3
+
+
+class ColumnDrift(BaseModel):
+    """How far one column moved, how far it usually does, and how surprising that is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    distance: float
+    usual: float
+    surprise: float
 
 
 class DriftEvidence(BaseModel):
     """Figures of one partition's drift.
 
     Attributes:
-        magnitude: largest ratio of a column's distance to its usual distance; None with too little history.
-        columns: that ratio by column, largest first.
+        magnitude: largest surprise of a column; None with too little history.
+        columns: the 50 most surprising columns, the most surprising first.
         history: earlier magnitudes that it is ranked in.
+        known_day: whether the calendar names the day, so that it has no comparable ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["drift"] = "drift"
     magnitude: float | None
-    columns: dict[str, float]
+    columns: dict[str, ColumnDrift]
     history: int
     p_value: float | None
+    known_day: bool = False
 
 
 def check(evidence: DriftEvidence, policy: Drift) -> Ruling:
     """Judge a partition's drift. `warn` marks the partition; whether to act is for the retraining gate."""
+
+    def ruled(verdict: Verdict, reason: str) -> Ruling:
+        return Ruling(verdict=verdict, reasons=[reason], rule=RULE, error_rate=policy.alpha)
+
+    if evidence.known_day:
+        return ruled(Verdict.UNDECIDED, "a day of monitoring.known_days; ordinary days do not compare")
     if evidence.magnitude is None or evidence.p_value is None or evidence.history < policy.min_history:
-        reason = f"{evidence.history} earlier days to compare with, needed {policy.min_history}"
-        return Ruling(verdict=Verdict.UNDECIDED, reasons=[reason], rule=RULE, error_rate=policy.alpha)
+        return ruled(
+            Verdict.UNDECIDED, f"{evidence.history} earlier days to compare with, needed {policy.min_history}"
+        )
     # Read back from the ledger, the columns stand in the order of their names.
-    leading = sorted(evidence.columns.items(), key=lambda item: -item[1])[:_NAMED_COLUMNS]
-    named = ", ".join(f"{column} {ratio:.1f} times its usual distance" for column, ratio in leading)
-    reason = f"p = {evidence.p_value:.3f} among {evidence.history} days; {named}"
+    leading = sorted(evidence.columns.items(), key=lambda item: -item[1].surprise)[:_NAMED_COLUMNS]
+    named = ", ".join(
+        f"{name} moved {moved.distance:.3f}, usually {moved.usual:.3f}" for name, moved in leading
+    )
     marked = evidence.p_value <= policy.alpha
-    return Ruling(
-        verdict=Verdict.WARN if marked else Verdict.PASS, reasons=[reason], rule=RULE, error_rate=policy.alpha
+    return ruled(
+        Verdict.WARN if marked else Verdict.PASS,
+        f"p = {evidence.p_value:.3f} among {evidence.history} days; {named}",
     )
 
 
@@ -62,14 +85,30 @@ def days_needed(policy: Drift) -> int:
     )
 
 
-def drift_evidence(profiles: pd.DataFrame, partition: str, policy: Drift) -> DriftEvidence:
-    """Compute the drift of a partition from its feature profiles; see `include.stats.drift.drift_rank`."""
-    found = stats.drift_rank(
+def drift_rank(
+    profiles: pd.DataFrame, partition: str, policy: Drift, known_days: Collection[str] = ()
+) -> stats.DriftRank:
+    """Compute the drift of a partition from its profiles; see `include.stats.drift.drift_rank`."""
+    return stats.drift_rank(
         profiles,
         partition,
         trailing_days=policy.trailing_days,
         gap_days=policy.gap_days,
         min_history=policy.min_history,
         max_history=policy.max_history,
+        comparable=policy.comparable,
+        known_days=known_days,
     )
-    return DriftEvidence(**asdict(found))
+
+
+def evidence_of(found: stats.DriftRank, *, known_day: bool = False) -> DriftEvidence:
+    """Return the part of a drift that is kept for ever."""
+    return DriftEvidence(
+        magnitude=found.magnitude,
+        columns={
+            name: ColumnDrift(**asdict(moved)) for name, moved in list(found.columns.items())[:_KEPT_COLUMNS]
+        },
+        history=found.history,
+        p_value=found.p_value,
+        known_day=known_day,
+    )

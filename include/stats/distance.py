@@ -49,8 +49,22 @@ def quantile_distance(
             f"{len(reference)} reference and {len(current)} current quantiles at {len(grid)} probabilities; "
             "take both profiles on one grid"
         )
-    gap = _mean(np.abs(reference - current), grid)
-    return gap / _scale(reference, current, grid) if gap > 0 else 0.0
+    return float(quantile_distances(reference[None, :], current[None, :], grid)[0])
+
+
+def quantile_distances(reference: Vector, current: Vector, probabilities: Vector | None = None) -> Vector:
+    """Return the `quantile_distance` of each row of one table of quantiles to the same row of another.
+
+    Args:
+        reference: n rows of k quantiles in ascending order; not checked.
+        current: n rows at the same probabilities.
+        probabilities: k probabilities; evenly spaced from 0 to 1 where left out.
+    """
+    grid = np.linspace(0, 1, reference.shape[1]) if probabilities is None else probabilities
+    gap = _means(np.abs(reference - current), grid)
+    scale = _scales(reference, current, grid)
+    result: Vector = np.where(gap > 0, gap / np.where(gap > 0, scale, 1.0), 0.0)
+    return result
 
 
 def total_variation(reference_counts: Mapping[str, int], current_counts: Mapping[str, int]) -> float:
@@ -111,27 +125,36 @@ def _grid(probabilities: Sequence[float] | Vector | None, length: int) -> Vector
     return grid
 
 
-def _mean(values: Vector, grid: Vector) -> float:
-    """Mean over the probabilities that the grid covers, by the trapezoidal rule."""
-    return float(np.trapezoid(values, grid) / (grid[-1] - grid[0]))
+def _means(values: Vector, grid: Vector) -> Vector:
+    """Mean of each row over the probabilities that the grid covers, by the trapezoidal rule."""
+    result: Vector = np.trapezoid(values, grid, axis=1) / (grid[-1] - grid[0])
+    return result
 
 
-def _scale(reference: Vector, current: Vector, grid: Vector) -> float:
-    lower, upper = np.interp([0.25, 0.75], grid, reference)
-    if upper > lower:
-        return float(upper - lower) * _SD_PER_IQR
-    if reference[-1] > reference[0]:
-        return _deviation(reference, grid)
+def _scales(reference: Vector, current: Vector, grid: Vector) -> Vector:
+    lower, upper = (_at(probability, reference, grid) for probability in (0.25, 0.75))
+    spread, constant = _deviations(reference, grid), reference[:, -1] <= reference[:, 0]
     # The mixture's variance is the mean of the two variances plus a quarter of the squared gap of the means.
-    gap = _mean(current, grid) - float(reference[0])
-    return math.hypot(_deviation(current, grid) / math.sqrt(2), gap / 2)
+    gap = _means(current, grid) - reference[:, 0]
+    mixed = np.hypot(_deviations(current, grid) / math.sqrt(2), gap / 2)
+    result: Vector = np.where(upper > lower, (upper - lower) * _SD_PER_IQR, np.where(constant, mixed, spread))
+    return result
 
 
-def _deviation(quantiles: Vector, grid: Vector) -> float:
-    centred = quantiles - _mean(quantiles, grid)
-    largest = float(np.abs(centred).max())
+def _at(probability: float, quantiles: Vector, grid: Vector) -> Vector:
+    right = int(np.clip(np.searchsorted(grid, probability), 1, len(grid) - 1))
+    part = np.clip((probability - grid[right - 1]) / (grid[right] - grid[right - 1]), 0, 1)
+    result: Vector = quantiles[:, right - 1] + part * (quantiles[:, right] - quantiles[:, right - 1])
+    return result
+
+
+def _deviations(quantiles: Vector, grid: Vector) -> Vector:
+    centred = quantiles - _means(quantiles, grid)[:, None]
+    largest = np.abs(centred).max(axis=1)
     # Scaled before it is squared, so that tiny values do not vanish.
-    return largest * math.sqrt(_mean((centred / largest) ** 2, grid)) if largest > 0 else 0.0
+    scaled = centred / np.where(largest > 0, largest, 1.0)[:, None]
+    result: Vector = largest * np.sqrt(_means(scaled**2, grid))
+    return result
 
 
 def _shares(counts: Sequence[int], name: str) -> Vector:

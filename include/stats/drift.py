@@ -1,31 +1,56 @@
 """How far a partition lies from the days before it, ranked among how far days of this stream usually lie.
 
-Distances are taken between profiles, never between rows. Each column's distance is divided by its own usual
-one, so that columns of any kind and unit can be compared; the largest ratio is the partition's drift
-magnitude, and it is ranked among the magnitudes of the days before. Two samples of real days always differ,
-so a test of equality would alarm every week; the rank asks whether they differ more than days here usually
-do.
+Distances are taken between profiles, never between rows. How surprising a column's distance is, is told by
+its logarithm, in standard deviations of that logarithm over the past: columns of any kind, unit and tail can
+then be compared (wind is far from its mean every week; the share of an airport hardly ever). The largest
+surprise is the partition's drift magnitude, and it is ranked among the magnitudes of the days before. Two
+samples of real days always differ, so a test of equality would alarm every week; the rank asks whether they
+differ more than days here usually do.
 
-Source: Vovk, Gammerman & Shafer (2005), Algorithmic Learning in a Random World, chapter 2, for the rank.
+Source: Vovk, Gammerman & Shafer (2005), Algorithmic Learning in a Random World, chapter 2, for the rank; the
+day that is judged is part of what standardises, which keeps it exchangeable with its past.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from include import partitions
+from include.stats.arguments import Vector
 from include.stats.conformal import rank_p_value
-from include.stats.distance import quantile_distance, total_variation
+from include.stats.distance import quantile_distances
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_MIN_TRAILING = 7
+Comparable = Literal["workdays_apart", "same_weekday", "all_days"]
+# Two weeks of every kind of day come before the first magnitude: what one week shows is mostly that week.
+_SETTLING_DAYS = 14
+_FEWEST_COMPARED = 2
+_SATURDAY = 5
+# Movements below two points of a share, or a fiftieth of a standard deviation, are none.
+_FLOOR = 0.02
+_LEAST_SPREAD = 0.1
+
+
+@dataclass(frozen=True)
+class ColumnDrift:
+    """How far one column moved.
+
+    Attributes:
+        distance: in standard deviations for numbers, a share of rows for categories and nulls.
+        usual: the median distance of the past.
+        surprise: standard deviations of the logarithm above the usual one.
+    """
+
+    distance: float
+    usual: float
+    surprise: float
 
 
 @dataclass(frozen=True)
@@ -33,15 +58,17 @@ class DriftRank:
     """The drift of one partition.
 
     Attributes:
-        magnitude: largest ratio of a column's distance to its usual distance; None with too little history.
-        columns: that ratio by column, largest first.
+        magnitude: largest surprise of a column; None with too little history.
+        columns: the columns, the most surprising first.
         history: earlier magnitudes that it is ranked in.
+        past: those magnitudes by partition, in order.
     """
 
     magnitude: float | None
-    columns: dict[str, float]
+    columns: dict[str, ColumnDrift]
     history: int
     p_value: float | None
+    past: dict[str, float] = field(default_factory=dict)
 
 
 def days_needed(*, trailing_days: int, gap_days: int, max_history: int) -> int:
@@ -57,6 +84,8 @@ def drift_rank(
     gap_days: int,
     min_history: int,
     max_history: int,
+    comparable: Comparable = "all_days",
+    known_days: Collection[str] = (),
 ) -> DriftRank:
     """Compute the drift of a partition.
 
@@ -71,70 +100,135 @@ def drift_rank(
         gap_days: newest days left out of comparison and ranking.
         min_history: magnitudes without which nothing is ranked.
         max_history: magnitudes at most to rank in.
+        comparable: which of the trailing days a day is compared with: those of its kind (Saturday and Sunday
+            apart from the others), of its weekday, or all.
+        known_days: special days, such as holidays; used neither for comparison nor in the ranking.
     """
     days = sorted(set(profiles["partition"].astype(str)))
-    first = _MIN_TRAILING + gap_days
-    distances: dict[str, dict[str, float]] = {day: {} for day in days[first:]}
-    for column, rows in profiles.groupby("column"):
-        stream = _Stream(rows.set_index("partition").reindex(days))
-        for index, day in enumerate(days[first:], start=first):
-            newest = index - gap_days
-            trailing = slice(max(0, newest - trailing_days), newest)
-            for name, distance in stream.distances(index, trailing):
-                distances[day][f"{column}{name}"] = distance
-    settled = days[: max(len(days) - 1 - gap_days, 0)]
-    past = [day for day in settled if distances.get(day)][-max_history:]
-    if not distances.get(partition) or len(past) < min_history:
+    compared = _compared(days, trailing_days, gap_days, comparable, known_days)
+    names, distances = _distances(profiles, days, compared)
+    settling = partitions.shift(days[0], gap_days + min(_SETTLING_DAYS, trailing_days)) if days else ""
+    ranked = (compared.sum(axis=1) >= _FEWEST_COMPARED) & ~np.isnan(distances).all(axis=1)
+    settled = partitions.shift(partition, -gap_days)
+    usable = [i for i, day in enumerate(days) if ranked[i] and day >= settling and day not in known_days]
+    past = [i for i in usable if days[i] < settled][-max_history:]
+    today = days.index(partition) if partition in days else -1
+    if today not in usable or len(past) < min_history:
         return DriftRank(magnitude=None, columns={}, history=len(past), p_value=None)
-    usual = _usual([distances[day] for day in past])
-    ratios = {day: _ratios(distances[day], usual) for day in [*past, partition]}
-    magnitude = max(ratios[partition].values())
+    found = distances[[*past, today]]
+    surprises = _surprises(found)
+    # A day on which no column can be compared has no largest surprise; it was left out above.
+    magnitudes = np.nanmax(surprises, axis=1)
+    usual = _quietly(np.nanmedian, found[:-1])
+    order = [k for k in np.argsort(-surprises[-1], kind="stable") if not np.isnan(surprises[-1, k])]
     return DriftRank(
-        magnitude=round(magnitude, 4),
+        magnitude=round(float(magnitudes[-1]), 4),
         columns={
-            column: round(ratio, 4)
-            for column, ratio in sorted(ratios[partition].items(), key=lambda item: -item[1])
+            names[k]: ColumnDrift(
+                distance=round(float(found[-1, k]), 6),
+                usual=round(float(np.nan_to_num(usual[k])), 6),
+                surprise=round(float(surprises[-1, k]), 4),
+            )
+            for k in order
         },
         history=len(past),
-        p_value=rank_p_value(magnitude, [max(ratios[day].values()) for day in past]),
+        p_value=rank_p_value(float(magnitudes[-1]), magnitudes[:-1]),
+        past={days[i]: round(float(value), 4) for i, value in zip(past, magnitudes, strict=False)},
     )
 
 
-def _usual(distances: list[dict[str, float]]) -> dict[str, float]:
-    columns = set().union(*distances)
-    return {
-        column: float(np.median([day[column] for day in distances if column in day])) for column in columns
-    }
+def _surprises(distances: Vector) -> Vector:
+    """Standardise the logarithms of the distances by column; the last row is the day that is judged."""
+    logs = np.log(distances + _FLOOR)
+    centre, spread = _quietly(np.nanmedian, logs), _quietly(np.nanstd, logs)
+    result: Vector = (logs - centre) / np.maximum(np.nan_to_num(spread), _LEAST_SPREAD)
+    return result
 
 
-def _ratios(distances: dict[str, float], usual: dict[str, float]) -> dict[str, float]:
-    # A column that never moves has no usual distance; a small floor keeps its first move finite.
-    return {column: distance / max(usual.get(column, 0.0), 1e-3) for column, distance in distances.items()}
+def _quietly(statistic: Any, values: Vector) -> Vector:
+    """Apply a statistic by column; a column without any value gives NaN, which is no news."""
+    empty = np.isnan(values).all(axis=0)
+    result: Vector = np.where(empty, np.nan, statistic(np.where(empty, 0.0, values), axis=0))
+    return result
 
 
-class _Stream:
-    """The profiles of one column over the days, parsed once. A day without the column has no rows in it."""
+def _compared(
+    days: Sequence[str], trailing: int, gap: int, comparable: Comparable, known_days: Collection[str]
+) -> Vector:
+    """Return for each day (row) which days it is compared with: 1 or 0."""
+    dates = [partitions.parse(day) for day in days]
+    ordinal = np.array([date.toordinal() for date in dates])
+    weekday = np.array([date.weekday() for date in dates])
+    ordinary = np.array([day not in known_days for day in days], dtype=bool)
+    age = ordinal[:, None] - ordinal[None, :]
+    chosen = (age > gap) & (age <= gap + trailing) & ordinary[None, :]
+    if comparable == "same_weekday":
+        chosen &= weekday[:, None] == weekday[None, :]
+    elif comparable == "workdays_apart":
+        chosen &= (weekday[:, None] >= _SATURDAY) == (weekday[None, :] >= _SATURDAY)
+    return chosen.astype(np.float64)
 
-    def __init__(self, rows: pd.DataFrame) -> None:
-        self._counts = rows["count"].fillna(0).to_numpy(dtype="float64")
-        self._nulls = rows["nulls"].fillna(0).to_numpy(dtype="float64")
-        self._quantiles = [json.loads(text) if isinstance(text, str) else None for text in rows["quantiles"]]
-        self._categories = [
-            json.loads(text) if isinstance(text, str) else None for text in rows["categories"]
-        ]
 
-    def distances(self, day: int, trailing: slice) -> Iterator[tuple[str, float]]:
-        """Yield the distances of a day from the days before: of the values, and of the null share."""
-        before = self._counts[trailing].sum()
-        if not self._counts[day] or not before:
-            return
-        yield " (nulls)", abs(self._nulls[day] / self._counts[day] - self._nulls[trailing].sum() / before)
-        quantiles = [row for row in self._quantiles[trailing] if row is not None]
-        if (now := self._quantiles[day]) is not None and quantiles:
-            # The mean of quantile functions is the average of the distributions in the Wasserstein sense.
-            yield "", quantile_distance(np.mean(quantiles, axis=0), np.asarray(now))
-        pooled: Counter[str] = Counter()
-        for row in self._categories[trailing]:
-            pooled.update(row or {})
-        if (current := self._categories[day]) and pooled:
-            yield "", total_variation(pooled, current)
+def _distances(profiles: pd.DataFrame, days: Sequence[str], compared: Vector) -> tuple[list[str], Vector]:
+    """Distances of each day (row) in each column and in its null share; NaN where there is nothing to say."""
+    names: list[str] = []
+    found: list[Vector] = []
+    for column, rows in profiles.groupby("column", sort=True):
+        stream = rows.drop_duplicates("partition").set_index("partition").reindex(days)
+        counts = stream["count"].fillna(0).to_numpy(dtype="float64")
+        nulls = stream["nulls"].fillna(0).to_numpy(dtype="float64")
+        parts = {
+            " (nulls)": _null_distances(counts, nulls, compared),
+            "": _value_distances(stream, compared),
+        }
+        for suffix, distances in parts.items():
+            if distances is not None:
+                names.append(f"{column}{suffix}")
+                found.append(distances)
+    return names, np.column_stack(found) if found else np.full((len(days), 1), np.nan)
+
+
+def _null_distances(counts: Vector, nulls: Vector, compared: Vector) -> Vector:
+    before = compared @ counts
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.abs(nulls / counts - (compared @ nulls) / before)
+    result: Vector = np.where((counts > 0) & (before > 0), found, np.nan)
+    return result
+
+
+def _value_distances(stream: pd.DataFrame, compared: Vector) -> Vector | None:
+    if stream["quantiles"].notna().any():
+        return _number_distances(stream["quantiles"], compared)
+    return _category_distances(stream["categories"], compared)
+
+
+def _number_distances(quantiles: pd.Series, compared: Vector) -> Vector:
+    parsed = [json.loads(text) if isinstance(text, str) else None for text in quantiles]
+    present = np.array([row is not None for row in parsed])
+    width = len(next(row for row in parsed if row is not None))
+    values = np.array([row if row is not None else [0.0] * width for row in parsed])
+    weights = compared * present
+    total = weights.sum(axis=1)
+    usable = present & (total > 0)
+    found = np.full(len(parsed), np.nan)
+    # The mean of quantile functions is the average of the distributions in the Wasserstein sense.
+    reference = (weights[usable] @ values) / total[usable][:, None]
+    found[usable] = quantile_distances(reference, values[usable])
+    return found
+
+
+def _category_distances(categories: pd.Series, compared: Vector) -> Vector | None:
+    parsed = [json.loads(text) if isinstance(text, str) else {} for text in categories]
+    known = {name: k for k, name in enumerate(sorted({name for row in parsed for name in row}))}
+    if not known:
+        return None
+    counts = np.zeros((len(parsed), len(known)))
+    for i, row in enumerate(parsed):
+        counts[i, [known[name] for name in row]] = list(row.values())
+    pooled, rows = compared @ counts, counts.sum(axis=1)
+    before = pooled.sum(axis=1)
+    usable = (rows > 0) & (before > 0)
+    found = np.full(len(parsed), np.nan)
+    gaps = pooled[usable] / before[usable][:, None] - counts[usable] / rows[usable][:, None]
+    found[usable] = np.abs(gaps).sum(axis=1) / 2
+    return found

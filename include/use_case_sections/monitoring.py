@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from include.use_case_sections.base import Alpha, Section
@@ -14,7 +16,10 @@ class Drift(Section):
     trailing_days: int = Field(28, ge=7, description="days that a partition is compared with")
     gap_days: int = Field(7, ge=0, description="newest days left out of comparison and ranking")
     min_history: int = Field(20, ge=10)
-    max_history: int = Field(50, ge=10)
+    max_history: int = Field(90, ge=10)
+    comparable: Literal["workdays_apart", "same_weekday", "all_days"] = Field(
+        "workdays_apart", description="days that a day is compared with: those of its kind, or all"
+    )
     alpha: Alpha = Field(1 / 21, description="share of ordinary partitions that may be marked")
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from include import partitions
 from include.decisions import Verdict
-from include.monitoring.drift import DriftEvidence, check, days_needed, drift_evidence
+from include.monitoring.drift import ColumnDrift, DriftEvidence, check, days_needed, drift_rank, evidence_of
 from include.stats.profile import profile_frame
 from include.use_case_sections import Drift
 
-POLICY = Drift(trailing_days=14, gap_days=2, min_history=20, max_history=20)
+POLICY = Drift(trailing_days=14, gap_days=2, min_history=20, max_history=20, comparable="all_days")
 START = "2013-01-01"
 ROWS = 150
 BASE = {"wind": "number", "delay": "number", "carrier": "category"}
@@ -46,6 +46,10 @@ def stream(days, seed=0, change=lambda _index, rows: rows):
     return [profile(change(index, rows_of_day(random)), day_of(index)) for index in range(days)]
 
 
+def drift_evidence(profiles, day, policy, known_days=()):
+    return evidence_of(drift_rank(profiles, day, policy, known_days), known_day=day in known_days)
+
+
 def judged(profiles, index, policy=POLICY):
     """Judge a day by the profiles that the stage would read for it."""
     first = max(index - days_needed(policy), 0)
@@ -63,9 +67,9 @@ NEEDED = days_needed(POLICY)
 
 
 def test_marks_on_a_stream_that_does_not_move_are_as_rare_as_promised():
-    """Alpha is 1/21; 400 days, whose windows overlap, may miss it by a little."""
-    profiles = stream(NEEDED + 400, seed=5)
-    found = verdicts(profiles, range(NEEDED, NEEDED + 400))
+    """Alpha is 1/21; 200 days, whose windows overlap, may miss it by a little."""
+    profiles = stream(NEEDED + 200, seed=5)
+    found = verdicts(profiles, range(NEEDED, NEEDED + 200))
     marked = found.count(Verdict.WARN) / len(found)
     assert set(found) == {Verdict.PASS, Verdict.WARN}
     assert POLICY.alpha / 3 < marked < 2 * POLICY.alpha
@@ -97,24 +101,27 @@ def test_a_strong_change_is_marked_and_named(change, column):
         evidence, ruling = judged(profiles, NEEDED)
         assert ruling.verdict is Verdict.WARN
         assert next(iter(evidence.columns)) == column
-        assert f"{column} " in ruling.reasons[0]
+        assert f"{column} moved " in ruling.reasons[0]
         assert evidence.p_value == pytest.approx(1 / 21)
 
 
 def test_a_change_that_stays_does_not_hide_itself_at_once():
     """The newest days are left out of the comparison, so the first days after a change all show it."""
-    policy = Drift(trailing_days=7, gap_days=7, min_history=20, max_history=20)
+    policy = POLICY.model_copy(update={"trailing_days": 7, "gap_days": 7})
     needed = days_needed(policy)
     profiles = stream(needed + 8, 1, lambda index, rows: shifted(rows) if index >= needed else rows)
     assert verdicts(profiles, range(needed, needed + 8), policy) == [Verdict.WARN] * 8
 
 
-def test_the_ratio_says_how_many_times_the_usual_distance_it_is():
+def test_the_most_surprising_column_makes_the_magnitude():
     profiles = stream(NEEDED + 1, 2, lambda index, rows: shifted(rows) if index == NEEDED else rows)
     evidence, _ = judged(profiles, NEEDED)
-    assert evidence.magnitude == evidence.columns["wind"] > 5
-    assert list(evidence.columns.values()) == sorted(evidence.columns.values(), reverse=True)
-    assert all(ratio < evidence.magnitude / 2 for name, ratio in evidence.columns.items() if name != "wind")
+    surprises = [moved.surprise for moved in evidence.columns.values()]
+    assert evidence.magnitude == evidence.columns["wind"].surprise == surprises[0] > 3
+    assert surprises == sorted(surprises, reverse=True)
+    assert all(surprise < evidence.magnitude / 2 for surprise in surprises[1:])
+    assert evidence.columns["wind"].distance == pytest.approx(2, abs=0.4)
+    assert evidence.columns["wind"].usual < 0.2
 
 
 # What it rests on
@@ -131,13 +138,13 @@ def test_no_more_than_the_needed_days_matter():
 
 
 def test_the_needed_days_do_not_grow_with_the_history():
-    assert days_needed(Drift()) == 28 + 50 + 2 * 7
+    assert days_needed(Drift()) == 28 + 90 + 2 * 7
     assert NEEDED == 14 + 20 + 2 * 2
 
 
 def test_the_first_days_are_undecided_until_there_is_history():
     profiles = stream(NEEDED + 1, 4)
-    fewest = 7 + 2 * POLICY.gap_days + POLICY.min_history
+    fewest = 14 + 2 * POLICY.gap_days + POLICY.min_history
     for index in range(fewest):
         evidence, ruling = judged(profiles, index)
         assert (evidence.magnitude, evidence.p_value) == (None, None)
@@ -193,7 +200,7 @@ def test_no_mark_without_ground(change):
     evidence, ruling = judged(stream(NEEDED + 1, 6, change), NEEDED)
     assert judged(stream(NEEDED + 1, 6), NEEDED)[1].verdict is Verdict.PASS
     assert ruling.verdict is Verdict.PASS
-    assert all(math.isfinite(ratio) for ratio in evidence.columns.values())
+    assert all(math.isfinite(moved.surprise) for moved in evidence.columns.values())
 
 
 @pytest.mark.parametrize("change", MARKED.values(), ids=MARKED)
@@ -237,22 +244,61 @@ def test_tiny_days_have_a_verdict(rows):
 def test_a_tiny_day_in_the_history_hides_nothing_for_long():
     profiles = stream(NEEDED + 1, 6, lambda index, rows: shifted(rows) if index == NEEDED else rows)
     profiles[NEEDED - 5] = profile(rows_of_day(RANDOM).head(0), day_of(NEEDED - 5))
-    assert judged(profiles, NEEDED)[1].verdict is Verdict.WARN
+    policy = POLICY.model_copy(update={"min_history": 19, "alpha": 0.05})
+    assert judged(profiles, NEEDED, policy)[1].verdict is Verdict.WARN
+
+
+# Comparable days
+
+
+def with_quiet_weekends(index, rows):
+    weekend = partitions.parse(day_of(index)).weekday() >= 5
+    return rows.assign(carrier=rows["carrier"].where(rows.index % 4 == 0, "UA")) if weekend else rows
+
+
+def test_a_weekend_is_compared_with_weekends():
+    """A Saturday like every Saturday is no news; one like a working day is."""
+    kinds = POLICY.model_copy(update={"comparable": "workdays_apart", "trailing_days": 28})
+    needed = days_needed(kinds)
+    saturday = next(day for day in range(needed, needed + 7) if partitions.parse(day_of(day)).weekday() == 5)
+    usual = stream(saturday + 1, 3, with_quiet_weekends)
+    assert judged(usual, saturday, kinds)[1].verdict is Verdict.PASS
+    busy = stream(saturday + 1, 3, lambda i, rows: rows if i == saturday else with_quiet_weekends(i, rows))
+    evidence, ruling = judged(busy, saturday, kinds)
+    assert ruling.verdict is Verdict.WARN
+    assert next(iter(evidence.columns)) == "carrier"
+
+
+def test_known_days_are_neither_judged_nor_compared_with():
+    strange = {day_of(NEEDED - 6), day_of(NEEDED - 12)}
+    profiles = stream(NEEDED + 1, 2, lambda index, rows: shifted(rows) if day_of(index) in strange else rows)
+    policy = POLICY.model_copy(update={"min_history": 15})
+    known = drift_rank(pd.concat(profiles), day_of(NEEDED), policy, strange)
+    assert not strange & set(known.past)
+    assert max(known.past.values()) < max(
+        drift_rank(pd.concat(profiles), day_of(NEEDED), policy).past.values()
+    )
+    evidence = drift_evidence(pd.concat(profiles), day_of(NEEDED), policy, {day_of(NEEDED)})
+    assert check(evidence, policy).verdict is Verdict.UNDECIDED
 
 
 GATE = {
-    "unusual": ({"p_value": 0.04}, "warn", "p = 0.040 among 30 days; wind 9.0 times its usual distance"),
+    "unusual": ({"p_value": 0.04}, "warn", "p = 0.040 among 30 days; wind moved 0.500, usually 0.100"),
     "exactly alpha": ({"p_value": 0.05}, "warn", "p = 0.050"),
     "usual": ({"p_value": 0.06}, "pass", "p = 0.060 among 30 days"),
     "too little history": ({"history": 19}, "undecided", "19 earlier days to compare with, needed 20"),
     "no magnitude": ({"magnitude": None}, "undecided", "30 earlier days"),
+    "a known day": ({"known_day": True}, "undecided", "a day of monitoring.known_days"),
     "no p-value": ({"p_value": None}, "undecided", "30 earlier days"),
 }
 
 
 @pytest.mark.parametrize(("changes", "verdict", "reason"), GATE.values(), ids=GATE)
 def test_verdicts(changes, verdict, reason):
-    columns = {"wind": 9.0, "carrier": 3.0, "delay": 1.0, "hour": 0.5}
+    surprises = {"wind": 9.0, "carrier": 3.0, "delay": 1.0, "hour": 0.5}
+    columns = {
+        name: ColumnDrift(distance=0.5, usual=0.1, surprise=found) for name, found in surprises.items()
+    }
     evidence = DriftEvidence(magnitude=9.0, columns=columns, history=30, p_value=0.04)
     ruling = check(evidence.model_copy(update=changes), Drift(alpha=0.05, min_history=20))
     assert ruling.verdict.value == verdict
