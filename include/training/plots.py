@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from include.problems import Binary, Multiclass, ProblemKind
 from include.problems.base import Array, Labels
-from include.stats.jackknife import Interval
 from include.stats.proportions import share_bounds
 
 if TYPE_CHECKING:
@@ -24,6 +23,14 @@ _MODEL, _OTHER, _GUIDE = "#1f5fa8", "#c9772b", "#999999"
 _MOST_POINTS = 1500
 _HALF = 0.5
 _MOST_CLASSES_NAMED = 12
+
+
+class Interval(NamedTuple):
+    """A figure with its two-sided interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 def png(figure: Figure) -> bytes:

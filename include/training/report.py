@@ -13,7 +13,7 @@ import numpy as np
 from include.decisions import code_version
 from include.lake import LABEL, PARTITION
 from include.problems.base import Array, Labels
-from include.stats.jackknife import Interval, block_jackknife
+from include.stats.jackknife import leave_one_block_out
 from include.training import explaining, plots
 from include.training.assembling import TrainingSet
 
@@ -88,14 +88,21 @@ def report(training_set: TrainingSet, model: Any, scores: dict[str, Array], run_
     return Report({PAGE: page, **{f"report/{name}.png": image for name, image in images.items()}}, bounds)
 
 
-def _interval(training_set: TrainingSet, judged: _Judged, metric: str) -> Interval:
+def _interval(training_set: TrainingSet, judged: _Judged, metric: str) -> plots.Interval:
+    """Return a metric with its interval, which is NaN where a day decides whether there is one at all."""
     function = training_set.recipe.kind.metric(metric)
-    return block_jackknife(
-        lambda rows: float(function(judged.label[rows], judged.score[rows])), judged.days, alpha=_ALPHA
-    )
+    try:
+        found = leave_one_block_out(
+            lambda rows: float(function(judged.label[rows], judged.score[rows])), judged.days
+        )
+    except ValueError:
+        return plots.Interval(float(function(judged.label, judged.score)), math.nan, math.nan)
+    return plots.Interval(found.value, found.lower(_ALPHA / 2), found.upper(_ALPHA / 2))
 
 
-def _figures(training_set: TrainingSet, model: Any, judged: _Judged, primary: Interval) -> dict[str, Figure]:
+def _figures(
+    training_set: TrainingSet, model: Any, judged: _Judged, primary: plots.Interval
+) -> dict[str, Figure]:
     kind, recipe = training_set.recipe.kind, training_set.recipe
     function = kind.metric(kind.primary)
 
@@ -129,7 +136,7 @@ def _page(
     training_set: TrainingSet,
     run_id: str,
     judged: _Judged,
-    intervals: dict[str, Interval],
+    intervals: dict[str, plots.Interval],
     images: dict[str, bytes],
 ) -> bytes:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
