@@ -47,6 +47,10 @@ COMMANDS = {
     "simulate": Lazy(
         "cli.commands.simulate:simulate", "Replay a range of days under several policies, without Airflow."
     ),
+    "reproduce": Lazy(
+        "cli.commands.reproduce:reproduce",
+        "Train a recorded run once more and compare: the same metrics, the same predictions?",
+    ),
     "verify": Lazy(
         "cli.commands.verify:verify", "Prove that the ledger is unchanged and MLflow agrees with it."
     ),

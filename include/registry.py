@@ -1,16 +1,15 @@
 """MLflow as Airlock uses it: one experiment and one registered model per use case, aliases and no stages.
 
 MLflow keeps the models; which of them was in use when is answered by the ledger (`include.champions`).
-Models are stored without pickle (skops) and their files are hashed: a changed byte refuses to load.
+Models are stored without pickle (skops), their files are hashed and signed: a changed byte refuses to load.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -18,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from include.errors import ArtefactCorrupted, NotFound, Outage
-from include.hashing import digest, digest_file
+from include.artefacts import TRUSTED_TYPES, Seal, check_digest, model_digest
+from include.errors import NotFound
+from include.mlflow_outages import mlflow_outages
 from include.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,15 +39,8 @@ TABLES_TAG = "airlock.table_versions"
 AS_OF_TAG = "airlock.as_of"
 HOLDOUT_TAG = "airlock.holdout_partitions"
 REFERENCE_FILE = "reference.parquet"
-# What gradient boosting and one-hot encoding need beyond the types that skops trusts by itself.
-TRUSTED_TYPES = [
-    "functools.partial",
-    "numpy.dtype",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.utils.validation.check_array",
-]
-_WRITTEN_ON_DOWNLOAD = "registered_model_meta"
-_OUTAGE_CODES = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}
+GOLDEN_FILE = "golden.parquet"
+RECIPE_FILE = "recipe.json"
 
 
 class LoggedModel(BaseModel):
@@ -65,6 +58,7 @@ class Registry:
     def __init__(self, settings: Settings) -> None:
         self._home, self._uri = settings.home.resolve(), settings.mlflow
         self._is_local = self._uri.startswith("sqlite:///")
+        self._seal = Seal(settings)
         # MLflow would retry an absent server for minutes; the task's own retries are a better place to wait.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
@@ -87,22 +81,8 @@ class Registry:
         mlflow.set_tracking_uri(self._uri)
         return mlflow
 
-    @contextmanager
-    def _outages(self) -> Iterator[None]:
-        import requests
-        from mlflow.exceptions import MlflowException
-        from sqlalchemy.exc import OperationalError
-
-        try:
-            yield
-        except (requests.RequestException, ConnectionError, OperationalError, MlflowException) as error:
-            # A request that never reached MLflow carries no code.
-            if getattr(error, "error_code", "INTERNAL_ERROR") not in _OUTAGE_CODES:
-                raise
-            cause = str(error).split("\n")[0]
-            message = f"MLflow at {self._uri} does not answer: {cause}. "
-            message += "Start it or correct AIRLOCK_MLFLOW_TRACKING_URI; the task will be tried again"
-            raise Outage(re.sub("//[^/@ ]*@", "//", message)) from error  # without a password
+    def _outages(self) -> AbstractContextManager[None]:
+        return mlflow_outages(self._uri)
 
     def _find(self, look: Callable[..., Any], *arguments: str) -> Any | None:
         """Return what the client finds, or None where MLflow says that there is no such thing."""
@@ -163,6 +143,40 @@ class Registry:
             self._mlflow.log_params(dict(params))
             self._mlflow.log_metrics(dict(metrics))
 
+    def log_files(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        """Add files, by their path, to the artefacts of a run that may have ended."""
+        with self._outages(), tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            self.client.log_artifacts(run_id, folder)
+
+    def file(self, run_id: str, name: str) -> bytes:
+        """Return one of the files of a run; `NotFound` when it has none of that name."""
+        from mlflow.exceptions import MlflowException
+
+        with self._outages(), tempfile.TemporaryDirectory() as folder:
+            try:
+                return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
+            except (MlflowException, OSError) as error:
+                raise NotFound(f"Run {run_id} has no file {name}; Airlock did not train it") from error
+
+    def log_nested_run(
+        self, run_id: str, *, name: str, params: Mapping[str, Any], metrics: Mapping[str, float], status: str
+    ) -> None:
+        """Record an ended run, such as a trial of a search, under another run."""
+        from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+        with self._outages():
+            experiment = self.run(run_id).info.experiment_id
+            nested = self.client.create_run(experiment, run_name=name, tags={MLFLOW_PARENT_RUN_ID: run_id})
+            for key, value in params.items():
+                self.client.log_param(nested.info.run_id, key, value)
+            for key, value in metrics.items():
+                self.client.log_metric(nested.info.run_id, key, value)
+            self.client.set_terminated(nested.info.run_id, status)
+
     def log_to_run(self, run_id: str, *, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
         """Add metrics and tags to a run that may have ended; writing them again changes nothing."""
         with self._outages():
@@ -184,8 +198,13 @@ class Registry:
         input_example: pd.DataFrame | None,
         requirements: list[str],
         extra_files: Mapping[str, bytes],
+        predict_method: str = "predict_proba",
+        trusted_types: Sequence[str] = (),
     ) -> LoggedModel:
-        """Store a fitted scikit-learn model in the open run; `extra_files` (by name) are hashed with it."""
+        """Store a fitted scikit-learn model in the open run and sign it.
+
+        `extra_files` (by name) are hashed and signed with it; `trusted_types` may be made when it is loaded.
+        """
         with self._outages(), tempfile.TemporaryDirectory() as folder:
             for file_name, content in extra_files.items():
                 Path(folder, file_name).write_bytes(content)
@@ -197,12 +216,13 @@ class Registry:
                 # Without it MLflow starts a process to find out, which takes many seconds.
                 pip_requirements=requirements,
                 serialization_format="skops",
-                skops_trusted_types=TRUSTED_TYPES,
-                pyfunc_predict_fn="predict_proba",
+                skops_trusted_types=[*TRUSTED_TYPES, *trusted_types],
+                pyfunc_predict_fn=predict_method,
                 extra_files=[str(path) for path in sorted(Path(folder).iterdir())] or None,
             )
             stored = self._download(logged.model_uri, Path(folder, "stored"))
-            return LoggedModel(uri=logged.model_uri, sha256=_model_digest(stored))
+            self.client.log_model_artifact(logged.model_id, str(self._seal.sign(stored)))
+            return LoggedModel(uri=logged.model_uri, sha256=model_digest(stored))
 
     def _download(self, uri: str, target: Path) -> Path:
         target.mkdir(parents=True, exist_ok=True)
@@ -210,24 +230,25 @@ class Registry:
             return Path(self._mlflow.artifacts.download_artifacts(uri, dst_path=str(target)))
 
     def model_folder(self, model: LoggedModel) -> Path:
-        """Return a local copy of a model's files, checked against the hash that was recorded for them.
+        """Return a local copy of a model's files, checked against its recorded hash and its signature.
 
         Raises:
-            ArtefactCorrupted: the files differ from what was trained.
+            ArtefactCorrupted: the files differ from what was trained, or the signature does not hold.
         """
         cache = self._home / "cache" / "models" / model.sha256
         if not cache.is_dir():
             cache.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=cache.parent) as staged:
                 downloaded = self._download(model.uri, Path(staged, "model"))
-                _check_digest(downloaded, model)
+                check_digest(downloaded, uri=model.uri, recorded=model.sha256)
                 try:
                     downloaded.rename(cache)
                 except OSError:
                     # Another task was faster; its copy is the same.
                     if not cache.is_dir():
                         raise
-        _check_digest(cache, model)
+        check_digest(cache, uri=model.uri, recorded=model.sha256)
+        self._seal.verify(cache, model.uri)
         return cache
 
     def load(self, model: LoggedModel) -> Any:
@@ -281,17 +302,3 @@ class Registry:
         if found is None:
             raise NotFound(f"MLflow has no version {version} of {use_case}; see the ledger")
         return LoggedModel(uri=found.source, sha256=found.tags.get(MODEL_HASH, ""))
-
-
-def _model_digest(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _WRITTEN_ON_DOWNLOAD)
-    return digest({path.relative_to(folder).as_posix(): digest_file(path) for path in files})
-
-
-def _check_digest(folder: Path, model: LoggedModel) -> None:
-    found = _model_digest(folder)
-    if found != model.sha256:
-        raise ArtefactCorrupted(
-            f"The files of model {model.uri} hash to {found[:16]}…, recorded was {model.sha256[:16]}…: they "
-            f"were changed. Nothing was loaded; restore them, or remove {folder} if it is only the local copy"
-        )

@@ -6,7 +6,7 @@ so it can be read again byte for byte until retention removes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,10 @@ from include.use_case_sections import Training
 
 if TYPE_CHECKING:
     import pandas as pd
+
+EVENT_AFTER_AS_OF = "events after the as-of"
+KNOWN_BEFORE_EVENT = "rows known before their event"
+LABEL_BEFORE_DELAY = "labels known before their delay was over"
 
 
 class Window(BaseModel):
@@ -50,6 +54,8 @@ class LabelledRows:
         rows: `row_key`, `partition`, features, `feature_set_version` and `label`.
         refs: the versions of the tables that they were read from.
         missing: asked-for partitions that hold no usable row.
+        impossible: rows that cannot be what they say, by what is wrong with them. Those whose event comes
+            after the as-of are left out.
         content: hash of the partitions' contents; it stays when other partitions are written.
     """
 
@@ -57,6 +63,7 @@ class LabelledRows:
     refs: list[TableRef]
     missing: list[str]
     content: str
+    impossible: dict[str, int] = field(default_factory=dict)
 
     def of(self, days: list[str]) -> pd.DataFrame:
         """Return the rows of some partitions."""
@@ -86,9 +93,18 @@ def read_labelled(
         table: lake.read(use_case.name, table, partitions=days, version=version, known_by=known_by)
         for table, version in versions.items()
     }
+    labels = frames["labels"][[PARTITION, ROW_KEY, LABEL, "known_at"]].dropna(subset=[LABEL])
+    # Whatever a table says, an outcome is not known before its delay is over.
+    due = _dates(labels[PARTITION], later=use_case.labels.delay_days)
+    features, happened = frames["features"], _event_dates(use_case, frames["features"])
+    impossible = {
+        EVENT_AFTER_AS_OF: int((happened > known_by).sum()),
+        KNOWN_BEFORE_EVENT: int((happened > features["known_at"]).sum()),
+        LABEL_BEFORE_DELAY: int((labels["known_at"] < due).sum()),
+    }
+    features, labels = features[~(happened > known_by)], labels[due <= known_by].drop(columns="known_at")
     # A key names a row of one partition: the same customer may stand in every day's batch.
-    labels = frames["labels"][[PARTITION, ROW_KEY, LABEL]].dropna(subset=[LABEL])
-    rows = frames["features"].merge(labels, on=[PARTITION, ROW_KEY], how="inner", validate="one_to_one")
+    rows = features.merge(labels, on=[PARTITION, ROW_KEY], how="inner", validate="one_to_one")
     refs = [
         TableRef(use_case=use_case.name, table=table, version=version, first=days[0], last=days[-1])
         for table, version in sorted(versions.items())
@@ -99,4 +115,23 @@ def read_labelled(
         refs=refs,
         missing=[day for day in days if day not in present],
         content=digest([sorted(set(frame["content_hash"])) for _, frame in sorted(frames.items())]),
+        impossible={fault: count for fault, count in impossible.items() if count},
     )
+
+
+def _event_dates(use_case: UseCase, features: pd.DataFrame) -> pd.Series:
+    """Return the date of each row's event, where the source is; of its partition for rows without a time."""
+    import pandas as pd
+
+    days = _dates(features[PARTITION])
+    if "event_time" not in features:
+        return days
+    times = pd.to_datetime(features["event_time"], utc=True).dt.tz_convert(use_case.source.timezone)
+    return times.dt.date.where(times.notna(), days)
+
+
+def _dates(keys: pd.Series, *, later: int = 0) -> pd.Series:
+    """Return the date of each partition key, so many days later."""
+    dates = {key: partitions.parse(key) + timedelta(days=later) for key in keys.unique()}
+    # Without any row pandas would make numbers of them, which are no dates to compare with.
+    return keys.map(dates).astype(object)

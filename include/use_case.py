@@ -70,6 +70,7 @@ class UseCase(Section):
             "source.event_time": [self.source.event_time],
             "labels.column": [self.labels.column],
             "labels.post_outcome_columns": self.labels.post_outcome_columns,
+            "training.disjoint_entities": self.training.disjoint_entities,
         }
         for place, columns in named.items():
             if unknown := set(columns) - set(self.contract.columns):
@@ -83,6 +84,13 @@ class UseCase(Section):
                 f"labels.kind: a threshold makes a yes or no, but problem.kind is {self.problem.kind!r}; "
                 "use labels.kind: column"
             )
+        for place in ("model", "baseline"):
+            kind = getattr(self.training, place).kind
+            if kind == "logistic_regression" and self.problem.kind not in {"binary", "multiclass"}:
+                raise ValueError(
+                    f"training.{place}.kind: logistic_regression tells classes apart, but problem.kind is "
+                    f"{self.problem.kind!r}; use kind: linear"
+                )
         return self
 
     @model_validator(mode="after")

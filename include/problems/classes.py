@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # numbers of double precision.
 _EPSILON = float(np.finfo(np.float64).eps)
 _SHOWN = 5
+_NO_TEXT: Any = None
 PREDICTED = "predicted"
 
 
@@ -33,11 +34,11 @@ class Binary(ProblemKind):
 
     @property
     def _functions(self) -> Mapping[str, PointMetric]:
-        from sklearn.metrics import average_precision_score, brier_score_loss
+        from sklearn.metrics import brier_score_loss
 
         return {
             "roc_auc": _auc,
-            "average_precision": average_precision_score,
+            "average_precision": _average_precision,
             "log_loss": _log_loss,
             "brier": brier_score_loss,
         }
@@ -61,6 +62,12 @@ def _auc(label: Labels, score: Array) -> float:
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(label, score)) if len(np.unique(label)) > 1 else float("nan")
+
+
+def _average_precision(label: Labels, score: Array) -> float:
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score(label, score)) if len(np.unique(label)) > 1 else float("nan")
 
 
 def _log_loss(label: Labels, score: Array) -> float:
@@ -104,7 +111,7 @@ class Multiclass(ProblemKind):
 
     def chosen(self, score: Array) -> Labels:
         """Return the most probable class of each row; the first declared of equals."""
-        return np.asarray(self.classes, dtype=object)[score.argmax(axis=1)]
+        return np.asarray(np.asarray(self.classes, dtype=object)[score.argmax(axis=1)])
 
     def _codes(self, label: Labels) -> np.ndarray:
         code = {name: index for index, name in enumerate(self.classes)}
@@ -138,7 +145,8 @@ class Multiclass(ProblemKind):
         return np.asarray(-np.log(np.clip(given, _EPSILON, 1.0)))
 
     def typed(self, outcome: pd.Series) -> pd.Series:
-        text = outcome.astype("string").astype(object).where(outcome.notna(), None)
+        text: pd.Series = outcome.astype("string").astype(object)
+        text = text.mask(outcome.isna(), _NO_TEXT)
         if unknown := sorted(set(text.dropna()) - set(self.classes)):
             raise UseCaseError(
                 f"The label is {unknown[:_SHOWN]} in some rows, which problem.classes does not name; add the "
@@ -147,7 +155,8 @@ class Multiclass(ProblemKind):
         return text
 
     def read(self, label: pd.Series) -> pd.Series:
-        return label.astype(str).astype(object)
+        text: pd.Series = label.astype(str).astype(object)
+        return text
 
     def varies(self, label: Labels) -> bool:
         return len(set(label)) > 1

@@ -47,6 +47,15 @@ from include.use_case_sections.evaluation_rules import (
 from include.use_case_sections.features import Features
 from include.use_case_sections.labels import ColumnLabel, Labels, ThresholdLabel
 from include.use_case_sections.metrics import RELATIVE_METRICS, USUAL_FLOORS, HoldoutMetric
+from include.use_case_sections.models import (
+    CustomModel,
+    GradientBoosting,
+    LinearModel,
+    LogisticRegression,
+    Model,
+    RandomForest,
+    with_settings,
+)
 from include.use_case_sections.monitoring import Drift, Monitoring, Performance
 from include.use_case_sections.privacy import Drop, Generalise, Hash, Mask, Pii, Privacy
 from include.use_case_sections.problem import (
@@ -85,7 +94,14 @@ from include.use_case_sections.source import (
     Wait,
     Zone,
 )
-from include.use_case_sections.training import GradientBoosting, LogisticRegression, Model, Training
+from include.use_case_sections.training import (
+    FeatureWeights,
+    Range,
+    RecencyWeights,
+    SampleWeights,
+    Search,
+    Training,
+)
 
 __all__ = [
     "DEFAULT_KIND",
@@ -113,12 +129,14 @@ __all__ = [
     "CsvFiles",
     "CsvSideTable",
     "CsvSource",
+    "CustomModel",
     "Days",
     "Drift",
     "Drop",
     "Evaluation",
     "EvaluationGate",
     "FairnessGate",
+    "FeatureWeights",
     "Features",
     "FileSource",
     "FloorGate",
@@ -134,6 +152,7 @@ __all__ = [
     "JsonLinesSideTable",
     "JsonLinesSource",
     "Labels",
+    "LinearModel",
     "LogisticRegression",
     "Mask",
     "Metric",
@@ -152,10 +171,15 @@ __all__ = [
     "PythonFunction",
     "PythonSideTable",
     "PythonSource",
+    "RandomForest",
+    "Range",
+    "RecencyWeights",
     "RegressionProblem",
     "Replace",
     "Retraining",
     "Rule",
+    "SampleWeights",
+    "Search",
     "Section",
     "Severity",
     "Share",
@@ -179,4 +203,5 @@ __all__ = [
     "Volume",
     "Wait",
     "Zone",
+    "with_settings",
 ]
