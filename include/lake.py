@@ -23,6 +23,7 @@ from include.storage import checked_key, is_s3
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.dataset as ds
     from deltalake import DeltaTable
 
     from include.settings import Settings
@@ -187,6 +188,18 @@ class Lake:
             rows: pd.DataFrame = source.to_table(columns=wanted, filter=condition).to_pandas()
         rows = rows.sort_values("partition", kind="stable", ignore_index=True)
         return rows if columns is None else rows[list(columns)]
+
+    def scan(self, use_case: str, table: str, first: str, last: str) -> ds.Dataset | None:
+        """Return the rows of a range of partitions unread, for a reader that takes them in batches.
+
+        None when there are no such partitions.
+        """
+        delta = self.find(use_case, table)
+        days = [day for day in self.partitions(use_case, table) if first <= day <= last]
+        if delta is None or not days:
+            return None
+        with outages(self.root):
+            return delta.to_pyarrow_dataset(file_pruning_predicate=[(PARTITION, "in", days)])
 
     def value_counts(self, use_case: str, table: str, column: str = "") -> dict[str, int]:
         """Return the rows of each partition, or the values of one column that are not null.

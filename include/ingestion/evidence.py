@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from include.decisions import Mode
 from include.use_case_sections import Severity
 
 BATCH = "batch"  # the name of the main table beside those of the side tables
@@ -40,6 +41,7 @@ class RuleResult(_Evidence):
 
     Attributes:
         limit: largest share of violations that the contract allows.
+        mode: whether a refusal by this rule alone is let through.
         share: whether this is a share to be judged with its uncertainty, or a plain yes or no.
     """
 
@@ -51,6 +53,7 @@ class RuleResult(_Evidence):
     limit: float = 0.0
     share: bool = True
     severity: Severity = "refuse"
+    mode: Mode = "fail_closed"
     detail: str = ""
     examples: list[str] = []
 

@@ -16,7 +16,19 @@ from include.use_case_sections.base import (
     TableSeverity,
 )
 from include.use_case_sections.card import Card
-from include.use_case_sections.contract import Column, Contract, Volume
+from include.use_case_sections.contract import TABLE_RULES, Column, Contract, Volume
+from include.use_case_sections.contract_rules import (
+    Comparison,
+    DoorDrift,
+    Freshness,
+    ImpliesNull,
+    Reference,
+    Replayed,
+    RowRule,
+    RulePolicy,
+    Trailing,
+    TrailingRange,
+)
 from include.use_case_sections.evaluation import (
     BaselineGate,
     ChampionGate,
@@ -48,15 +60,19 @@ from include.use_case_sections.features import Features
 from include.use_case_sections.labels import ColumnLabel, Labels, ThresholdLabel
 from include.use_case_sections.metrics import RELATIVE_METRICS, USUAL_FLOORS, HoldoutMetric
 from include.use_case_sections.models import (
+    ClassWeight,
     CustomModel,
     GradientBoosting,
     LinearModel,
     LogisticRegression,
     Model,
     RandomForest,
+    default_model,
+    tunable,
     with_settings,
 )
 from include.use_case_sections.monitoring import Drift, Monitoring, Performance
+from include.use_case_sections.patterns import Pattern
 from include.use_case_sections.privacy import Drop, Generalise, Hash, Mask, Pii, Privacy
 from include.use_case_sections.problem import (
     BinaryProblem,
@@ -109,6 +125,7 @@ __all__ = [
     "METRICS",
     "NAME_PATTERN",
     "RELATIVE_METRICS",
+    "TABLE_RULES",
     "USUAL_FLOORS",
     "Alpha",
     "Approval",
@@ -120,8 +137,10 @@ __all__ = [
     "ChampionGate",
     "Change",
     "ClassName",
+    "ClassWeight",
     "Column",
     "ColumnLabel",
+    "Comparison",
     "ConditionsGate",
     "Contract",
     "CostMatrix",
@@ -131,6 +150,7 @@ __all__ = [
     "CsvSource",
     "CustomModel",
     "Days",
+    "DoorDrift",
     "Drift",
     "Drop",
     "Evaluation",
@@ -140,6 +160,7 @@ __all__ = [
     "Features",
     "FileSource",
     "FloorGate",
+    "Freshness",
     "Generalise",
     "GoldenCase",
     "GoldenGate",
@@ -147,6 +168,7 @@ __all__ = [
     "Hash",
     "HoldoutMetric",
     "Identifier",
+    "ImpliesNull",
     "InvarianceGate",
     "JsonLinesFiles",
     "JsonLinesSideTable",
@@ -163,6 +185,7 @@ __all__ = [
     "ParquetSideTable",
     "ParquetSource",
     "PathTemplate",
+    "Pattern",
     "Performance",
     "Pii",
     "Privacy",
@@ -174,10 +197,14 @@ __all__ = [
     "RandomForest",
     "Range",
     "RecencyWeights",
+    "Reference",
     "RegressionProblem",
     "Replace",
+    "Replayed",
     "Retraining",
+    "RowRule",
     "Rule",
+    "RulePolicy",
     "SampleWeights",
     "Search",
     "Section",
@@ -195,6 +222,8 @@ __all__ = [
     "TableSeverity",
     "TableSource",
     "ThresholdLabel",
+    "Trailing",
+    "TrailingRange",
     "Training",
     "Trigger",
     "Value",
@@ -203,5 +232,7 @@ __all__ = [
     "Volume",
     "Wait",
     "Zone",
+    "default_model",
+    "tunable",
     "with_settings",
 ]

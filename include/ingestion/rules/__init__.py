@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from include.ingestion.evidence import BATCH, RuleResult
-from include.ingestion.reading import EVENT_DATE, frame_of, local_dates
+from include.ingestion.rules import duckdb_engine, gx_engine
+from include.ingestion.rules.broken import broken_rows
+from include.ingestion.rules.context import RuleContext, profiles_before
+from include.ingestion.rules.derived import derive
+from include.ingestion.rules.results import rule_results
+from include.ingestion.rules.rows import open_rows
+from include.ingestion.rules.trailing import Learned
 from include.ingestion.staged import BrokenRows, StagedTable
-from include.ingestion.suite import compile_suite, run_suite
-from include.use_case import UseCase
+from include.ingestion.suite import compile_suite
 from include.use_case_sections import Contract
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-@dataclass(frozen=True)
-class RuleContext:
-    """What rules may look at beside the rows that they judge.
-
-    Attributes:
-        partition: key of the partition that landed.
-        folder: the task's own, for files in between.
-        tables: all staged tables of the delivery, for rules that refer to another one.
-    """
-
-    use_case: UseCase
-    partition: str
-    folder: Path
-    tables: dict[str, StagedTable]
+__all__ = ["RuleContext", "evaluate", "profiles_before"]
 
 
 def evaluate(
     staged: StagedTable, contract: Contract, context: RuleContext
 ) -> tuple[list[RuleResult], BrokenRows]:
     """Return one result per rule of the contract, and the rows that its rules set aside."""
-    import pyarrow.parquet as pq
-
-    rows = frame_of(pq.ParquetFile(staged.path).read())
     partition = context.partition if staged.table == BATCH else None
-    if partition is not None:
-        rows = _dated(rows, context.use_case)
-    results = run_suite(staged.table, compile_suite(staged.table, contract, partition), rows)
-    return results, BrokenRows(context.folder / f"{staged.table}-broken.parquet", 0)
-
-
-def _dated(rows: pd.DataFrame, use_case: UseCase) -> pd.DataFrame:
-    times = rows[use_case.source.event_time]
-    dates = local_dates(times, use_case.source.timezone)
-    # A time that cannot be read is a row that may belong anywhere, not a missing value.
-    return rows.assign(**{EVENT_DATE: dates.where(dates.notna() | times.isna(), "unreadable")})
+    profiles = context.profiles if staged.table == BATCH else None
+    learned = Learned(profiles, context.partition, contract.trailing)
+    compiled = compile_suite(staged.table, contract, partition, learned)
+    engine = duckdb_engine if contract.engine == "duckdb" else gx_engine
+    with open_rows(staged, context.folder) as rows:
+        derive(rows, staged.table, contract, context)
+        report = engine.validate(compiled.suite, rows)
+        results = rule_results(staged.table, report, staged.rows)
+        path = context.folder / f"{staged.table}-broken.parquet"
+        broken = broken_rows(compiled.suite, results, rows, path)
+    return results + compiled.unjudged, broken

@@ -10,7 +10,9 @@ from include.decisions import Verdict
 from include.ingestion.evidence import IngestionEvidence
 from include.ingestion.gate import check
 from include.ingestion.reading import EVENT_DATE
-from include.ingestion.suite import compile_suite, run_suite
+from include.ingestion.rules.gx_engine import validate_frame
+from include.ingestion.rules.results import rule_results
+from include.ingestion.suite import compile_suite
 from include.use_case_sections import Contract
 
 DAY = "2013-01-07"
@@ -31,10 +33,8 @@ CONTRACT = Contract.model_validate(
 
 
 def run(rows, contract=CONTRACT, partition=DAY):
-    return {
-        result.rule: result
-        for result in run_suite("batch", compile_suite("batch", contract, partition), rows)
-    }
+    report = validate_frame(compile_suite("batch", contract, partition).suite, rows)
+    return {result.rule: result for result in rule_results("batch", report, len(rows))}
 
 
 def reference(rows):
@@ -111,6 +111,7 @@ def test_each_result_carries_what_the_gate_needs():
         "limit": 0.25,
         "share": True,
         "severity": "refuse",
+        "mode": "fail_closed",
         "detail": "",
         "examples": [],
     }
@@ -140,7 +141,7 @@ def test_each_result_carries_what_the_gate_needs():
     ids=["least", "dated", "one column unique"],
 )
 def test_the_rules_follow_the_contract(contract, partition, rules):
-    suite = compile_suite("batch", Contract.model_validate(contract), partition)
+    suite = compile_suite("batch", Contract.model_validate(contract), partition).suite
     assert [expectation.meta["rule"] for expectation in suite.expectations] == rules
 
 

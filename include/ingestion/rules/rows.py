@@ -1,0 +1,89 @@
+"""A staged table as a relation that DuckDB reads in bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from include.ingestion.staged import StagedTable
+
+if TYPE_CHECKING:
+    import duckdb
+
+ROW = "file_row_number"
+_MEMORY = "1GB"
+_MOST_THREADS = 4
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL takes it, whatever signs it has.
+
+    >>> quoted('a"b')
+    '"a""b"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True)
+class Sql:
+    """A piece of SQL; values never stand in its text."""
+
+    text: str
+    values: tuple[Any, ...] = ()
+
+    def __add__(self, other: Sql | str) -> Sql:
+        """Join two pieces; plain text has no values."""
+        if isinstance(other, str):
+            return Sql(self.text + other, self.values)
+        return Sql(self.text + other.text, self.values + other.values)
+
+
+@dataclass
+class Rows:
+    """Rows that can be asked questions.
+
+    Attributes:
+        source: what to select from; holds the columns of the table and `file_row_number`.
+        derived: for columns that rules make: what to select from to have that column as well.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    source: Sql
+    derived: dict[str, Sql] = field(default_factory=dict)
+
+    def having(self, columns: list[str]) -> Sql:
+        """Return what to select from to have these columns, derived or not."""
+        made = [self.derived[name] for name in columns if name in self.derived]
+        return made[0] if made else self.source
+
+    def ask(self, question: Sql) -> list[tuple[Any, ...]]:
+        """Run a query and return all rows of its answer."""
+        return self.connection.execute(question.text, list(question.values)).fetchall()
+
+
+@contextmanager
+def open_rows(staged: StagedTable, folder: Path) -> Iterator[Rows]:
+    """Open a staged table. What does not fit into memory goes to the task's own folder.
+
+    Raises:
+        duckdb.Error: the file is not readable.
+    """
+    import duckdb
+
+    settings: dict[str, Any] = {
+        "threads": min(os.cpu_count() or 1, _MOST_THREADS),
+        "memory_limit": _MEMORY,
+        "temp_directory": str(folder),
+        # Nothing is fetched from anywhere: what a rule needs is built in.
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    with duckdb.connect(":memory:", config=settings) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        path = str(staged.path).replace("'", "''")
+        connection.execute(f"CREATE VIEW rows AS SELECT * FROM read_parquet('{path}', {ROW} = true)")
+        yield Rows(connection, Sql("rows"))
