@@ -17,6 +17,7 @@ from include.decisions import Decision
 from include.errors import NotFound, Outage
 from include.hashing import digest
 from include.lake import LABEL, ROW_KEY, SIDE_TABLE_PREFIX
+from include.lineage.aside import SetAside, set_aside, settled_rows
 from include.lineage.facts import (
     BATCH,
     FEATURES,
@@ -44,6 +45,8 @@ class Trace(Fact):
     """The way back. What does not exist is None: a refused batch has no features, a cold start no champion.
 
     Attributes:
+        set_aside: rows of the partition that broke a rule of severity `quarantine`.
+        settled: releases and discards of rows of the published batch.
         broken: links that do not hold; each is a reason to distrust the data.
         notes: what a reader should know besides.
     """
@@ -61,6 +64,8 @@ class Trace(Fact):
     batch: Rows | None
     ingestion: Decision | None
     files: list[RawFile]
+    set_aside: list[SetAside]
+    settled: list[Decision]
     broken: list[str]
     notes: list[str]
 
@@ -91,6 +96,8 @@ def trace(workspace: Workspace, use_case: str, partition: str, *, row_key: str |
         batch=walk.batch,
         ingestion=ingestion,
         files=walk.files(ingestion),
+        set_aside=set_aside(workspace.lake, use_case, partition),
+        settled=walk.settled(),
         broken=walk.broken,
         notes=walk.notes,
     )
@@ -153,6 +160,16 @@ class _Walk:
                 f"{decisions[0].id}; the rows of before stand"
             )
         return admitting[0]
+
+    def settled(self) -> list[Decision]:
+        """Return the releases and discards behind the batch; those that its rows name must be among them."""
+        if self.batch is None:
+            return []
+        found, missing = settled_rows(self.workspace, self.use_case, self.partition, self.batch)
+        self.broken += [
+            f"rows of the batch name the release {name}, unknown to the ledger" for name in missing
+        ]
+        return found
 
     def features_decision(self) -> Decision | None:
         """Return the decision that let the features in, by the batch that it names.
