@@ -7,7 +7,16 @@ from include.decisions import Decision, Verdict
 from include.errors import ConfigurationError, NotFound, Outage
 from include.lake import SIDE_TABLE_PREFIX
 from include.lineage.aside import SetAside, set_aside
-from include.lineage.facts import BATCH, INGESTION, Fact, RawFile, landed_files, raw_file, rows_of
+from include.lineage.facts import (
+    BATCH,
+    INGESTION,
+    Fact,
+    RawFile,
+    landed_files,
+    raw_file,
+    rows_of,
+    source_hash,
+)
 from include.lineage.reach import side_reach
 from include.lineage.runs import Run, find_runs
 from include.lineage.terms import Term, champion_terms
@@ -131,19 +140,20 @@ def _appearance(workspace: Workspace, decision: Decision, file: dict[str, object
     partition = str(decision.partition)
     table = _lake_table(str(file["table"]))
     rows = rows_of(workspace.lake, decision.use_case, table, partition)
+    made_from = source_hash(decision, str(file["table"]))
     return Appearance(
         decision_id=decision.id,
         verdict=decision.verdict,
         reasons=decision.reasons,
         use_case=decision.use_case,
         partition=partition,
-        published=rows is not None and rows.source_hash == file["sha256"],
+        published=rows is not None and rows.source_hash == made_from,
         feeds=fed_days(workspace, decision.use_case, partition, str(file["table"])),
         file=raw_file(workspace.raw, decision.use_case, partition, file),
         set_aside=[
             found
             for found in set_aside(workspace.lake, decision.use_case, partition)
-            if (found.table, found.file_hash) == (file["table"], file["sha256"])
+            if (found.table, found.file_hash) == (file["table"], made_from)
         ],
     )
 
