@@ -40,6 +40,9 @@ COMMANDS = {
     ),
     "land": Lazy("cli.commands.land:land", "Land real flights of 2013 as daily files."),
     "decisions": Lazy("cli.commands.decisions:decisions", "Show what was decided, on what evidence and why."),
+    "quarantine": Lazy(
+        "cli.commands.quarantine:quarantine", "Show, release or discard rows that were set aside."
+    ),
     "lineage": Lazy(
         "cli.commands.lineage:lineage", "Trace a prediction to its raw files, or a file forward."
     ),

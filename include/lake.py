@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 TABLES = (
     "batches",
     "quarantine",
+    "snapshots",
     "profiles",
     "features",
     "feature_profiles",

@@ -13,6 +13,7 @@ import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
@@ -82,6 +83,10 @@ class ObjectStore(ABC):
         """Return a file's size in bytes; `NotFound` when there is none."""
 
     @abstractmethod
+    def modified(self, key: str) -> datetime:
+        """Return when a file was put where it is, by the store's clock; `NotFound` when there is none."""
+
+    @abstractmethod
     def list(self, prefix: str = "") -> list[str]:
         """Return the keys that start with a prefix, sorted."""
 
@@ -145,6 +150,10 @@ class LocalStore(ObjectStore):
             if self._path(key).is_dir():
                 raise IsADirectoryError
             return self._path(key).stat().st_size
+
+    def modified(self, key: str) -> datetime:
+        with _local_errors(self.address(key), absent=_ABSENT):
+            return datetime.fromtimestamp(self._path(key).stat().st_mtime, UTC)
 
     def list(self, prefix: str = "") -> list[str]:
         checked_prefix(prefix)

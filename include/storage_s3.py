@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -106,6 +107,10 @@ class S3Store(ObjectStore):
     def size(self, key: str) -> int:
         with _s3_errors(self.address(key)):
             return self._client.head_object(Bucket=self._bucket, Key=self._key(key))["ContentLength"]
+
+    def modified(self, key: str) -> datetime:
+        with _s3_errors(self.address(key)):
+            return self._client.head_object(Bucket=self._bucket, Key=self._key(key))["LastModified"]
 
     def list(self, prefix: str = "") -> list[str]:
         # The slash keeps out the neighbours: `up` is also the beginning of `upstream`.

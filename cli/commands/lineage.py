@@ -20,7 +20,7 @@ from cli.commands.output import (
 
 if TYPE_CHECKING:
     from include.decisions import Decision
-    from include.lineage import Follower, ModelUse, Row, Trace
+    from include.lineage import Follower, ModelUse, Row, SetAside, Trace
 
 _Facts = list[tuple[str, object]]
 
@@ -139,6 +139,9 @@ def _data_facts(found: Trace) -> _Facts:
         facts.append(("batch", f"{found.batch.rows} rows"))
         facts.append(("", found.batch.content_hash))
     facts += _decided("ingestion", found.ingestion)
+    facts += _aside_facts(found.set_aside)
+    for decision in found.settled:
+        facts += _decided(decision.gate, decision)
     for file in found.files:
         facts += [
             ("raw file", f"{file.table} {file.partition}, {file.size} bytes, {file.state}"),
@@ -147,6 +150,17 @@ def _data_facts(found: Trace) -> _Facts:
         if file.sha256:
             facts += [("", f"kept as {file.address}"), ("", file.sha256)]
     return facts
+
+
+def _aside_facts(found: list[SetAside]) -> _Facts:
+    return labelled(
+        "set aside",
+        [
+            f"{aside.table} {aside.partition}: {aside.held} held, {aside.released} released, "
+            f"{aside.discarded} discarded ({', '.join(aside.rules)})"
+            for aside in found
+        ],
+    )
 
 
 def _decided(label: str, decision: Decision | None) -> _Facts:
@@ -168,6 +182,7 @@ def _print_follower(found: Follower) -> None:
                 ("verdict", f"{seen.verdict.value}, decision {seen.decision_id}"),
                 *labelled("", seen.reasons),
                 ("file", f"{seen.file.address} ({seen.file.state})"),
+                *_aside_facts(seen.set_aside),
             ]
         )
     if found.partitions:
@@ -197,4 +212,5 @@ def _use_facts(use: ModelUse) -> _Facts:
     days = use.scored_partitions
     if days:
         facts.append(("", f"scored {len(days)} partitions, {days[0]}..{days[-1]}"))
-    return facts or [("", "never a champion")]
+    facts = facts or [("", "never a champion")]
+    return facts + [("", f"without the rows of release {release}") for release in use.released_later]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from include.errors import InvariantBroken
 from include.ingestion.row_text import encode_rows
 from include.ingestion.staged import BrokenRows, StagedTable
-from include.quarantine import DISCARDED, HELD, RELEASED, Settlement, State
+from include.quarantine import COLUMNS, DISCARDED, HELD, RELEASED, Settlement, State
 
 if TYPE_CHECKING:
     import numpy as np
@@ -225,7 +225,7 @@ def quarantine_rows(
         yield pa.RecordBatch.from_pydict(
             {
                 "table": [parted.set_aside.table] * count,
-                "row": pa.array(rows, pa.int64()),
+                "row": rows,
                 "rule": [", ".join(found[row]) for row in rows],
                 "value": [json.dumps(found[row], ensure_ascii=False) for row in rows],
                 "data": encode_rows(batch.drop_columns([ROW])),
@@ -233,9 +233,20 @@ def quarantine_rows(
                 "decision_id": [decision_id] * count,
                 "settled_by": [by for _, by in states],
                 "file_hash": [file_hash] * count,
-                "known_at": pa.array([known_at] * count, pa.date32()),
-            }
+                "known_at": [known_at] * count,
+            },
+            schema=no_rows().schema,
         )
+
+
+def no_rows() -> pa.RecordBatch:
+    """Return an empty batch with the columns of `<uc>/quarantine`."""
+    import pyarrow as pa
+
+    types = {"row": pa.int64(), "known_at": pa.date32()}
+    names = [*COLUMNS, "known_at"]
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in names])
+    return pa.RecordBatch.from_pylist([], schema=schema)
 
 
 def _rules_of(broken: BrokenRows) -> dict[int, dict[str, str | None]]:

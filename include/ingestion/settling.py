@@ -18,11 +18,12 @@ from include import partitions
 from include.errors import ConfigurationError
 from include.hashing import digest
 from include.ingestion.publishing import lake_table, publish
-from include.ingestion.quarantine import Counts, Late, Split, quarantine_rows, states_of
+from include.ingestion.quarantine import Counts, Late, Split, no_rows, quarantine_rows, states_of
 from include.ingestion.row_text import decode_rows
 from include.ingestion.staged import StagedTable, write_staged
 from include.lake import AUDIT_COLUMNS, RELEASED_BY, Lake, TableRef
-from include.quarantine import COLUMNS, HELD, RELEASED, TABLE, Settlement, read_quarantine, settlements
+from include.quarantine import HELD, RELEASED, TABLE, Settlement, read_quarantine, settlements
+from include.snapshots import take_snapshot
 from include.use_case import UseCase
 from include.workspace import Workspace
 
@@ -41,34 +42,41 @@ def keep_quarantine(
     lake: Lake,
 ) -> None:
     """Write the rows that a delivery's rules set aside in place of those of the delivery before."""
+    known_at = partitions.available_at(partition)
+    present = partition in lake.partitions(use_case.name, TABLE)
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        yield from (no_rows(),) if present else ()
+        for name, parted in sorted(tables.items()):
+            yield from quarantine_rows(
+                parted, decision_id=decision_id, file_hash=hashes[name], known_at=known_at
+            )
+
+    if present or any(parted.set_aside is not None for parted in tables.values()):
+        made_from = digest(sorted(hashes[name] for name in tables))
+        lake.write_batches(
+            use_case.name,
+            TABLE,
+            partition,
+            rows,
+            source_hash=made_from,
+            contract_hash=use_case.contract_hash,
+        )
+
+
+def _mark(use_case: str, partition: str, rows: pd.DataFrame, lake: Lake) -> None:
+    """Write the quarantine of a partition again, with the states that its rows have now."""
     import pyarrow as pa
 
-    known_at = partitions.available_at(partition)
-    kept = [
-        batch
-        for name, parted in sorted(tables.items())
-        for batch in quarantine_rows(
-            parted, decision_id=decision_id, file_hash=hashes[name], known_at=known_at
-        )
-    ]
-    present = partition in lake.partitions(use_case.name, TABLE)
-    if kept:
-        rows = pa.Table.from_batches(kept).to_pandas().assign(contract_hash=use_case.contract_hash)
-        _write(use_case.name, partition, rows, lake)
-    elif present:
-        _write(
-            use_case.name, partition, lake.read(use_case.name, TABLE, partitions=[partition]).head(0), lake
-        )
-
-
-def _write(use_case: str, partition: str, rows: pd.DataFrame, lake: Lake) -> None:
-    lake.write_partition(
+    first = rows.iloc[0]
+    (batch,) = pa.Table.from_pandas(rows, schema=no_rows().schema, preserve_index=False).to_batches()
+    lake.write_batches(
         use_case,
         TABLE,
         partition,
-        rows[[*COLUMNS, "known_at"]],
-        source_hash=digest(sorted(set(rows["file_hash"]))),
-        contract_hash="" if rows.empty else str(rows["contract_hash"].iloc[0]),
+        lambda: [batch],
+        source_hash=str(first["source_hash"]),
+        contract_hash=str(first["contract_hash"]),
     )
 
 
@@ -160,7 +168,8 @@ def settle(use_case: UseCase, partition: str, table: str, workspace: Workspace) 
     mine = full["table"] == table
     full.loc[mine, "state"] = [state for state, _ in settled]
     full.loc[mine, "settled_by"] = [by for _, by in settled]
-    _write(use_case.name, partition, full, lake)
+    _mark(use_case.name, partition, full, lake)
+    take_snapshot(use_case, partition, workspace.ledger.get(str(own["decision_id"].iloc[0])), workspace)
     return ref
 
 

@@ -16,6 +16,7 @@ from include.ingestion.sources import Delivery, contract_of, stage_delivery
 from include.ingestion.staged import StagedTable
 from include.lake import TableRef
 from include.quarantine import settlements
+from include.snapshots import take_snapshot
 from include.stats.conformal import volume_p_value
 from include.use_case import UseCase
 from include.workspace import Workspace
@@ -38,10 +39,7 @@ def ingest(
     with tempfile.TemporaryDirectory(prefix="airlock-") as temporary:
         folder = Path(temporary)
         delivery = stage_delivery(use_case, partition, workspace, folder)
-        hashes = {file.table: file.sha256 for file in delivery.files}
-        results, parted = _judged(
-            use_case, partition, delivery, hashes=hashes, workspace=workspace, folder=folder
-        )
+        results, parted = _judged(use_case, partition, delivery, workspace, folder)
         decision = _decided(
             use_case,
             partition,
@@ -56,17 +54,13 @@ def ingest(
         settling.keep_quarantine(
             use_case, partition, parted, hashes=delivery.hashes, decision_id=decision.id, lake=workspace.lake
         )
-        return decision, publishing.publish(use_case, partition, parted, delivery.hashes, workspace.lake)
+        ref = publishing.publish(use_case, partition, parted, delivery.hashes, workspace.lake)
+        take_snapshot(use_case, partition, decision, workspace)
+        return decision, ref
 
 
 def _judged(
-    use_case: UseCase,
-    partition: str,
-    delivery: Delivery,
-    *,
-    hashes: dict[str, str],
-    workspace: Workspace,
-    folder: Path,
+    use_case: UseCase, partition: str, delivery: Delivery, workspace: Workspace, folder: Path
 ) -> tuple[list[RuleResult], dict[str, Split]]:
     """Evaluate the rules on every table, and part the rows that they set aside from the others.
 
@@ -79,7 +73,7 @@ def _judged(
         found, broken = evaluate(staged, contract_of(use_case, table), context)
         results += found
         settled = (
-            settlements(workspace, use_case.name, partition, table=table, file_hash=hashes[table])
+            settlements(workspace, use_case.name, partition, table=table, file_hash=delivery.hashes[table])
             if broken.rows
             else []
         )

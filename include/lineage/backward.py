@@ -17,6 +17,7 @@ from include.decisions import Decision
 from include.errors import NotFound, Outage
 from include.hashing import digest
 from include.lake import LABEL, ROW_KEY, SIDE_TABLE_PREFIX
+from include.lineage.aside import SetAside, set_aside, settled_rows
 from include.lineage.facts import (
     BATCH,
     FEATURES,
@@ -31,6 +32,8 @@ from include.lineage.facts import (
     raw_file,
     read_rows,
     rows_of,
+    source_hash,
+    table_versions,
 )
 from include.lineage.reach import look_back, side_reach
 from include.lineage.runs import Run, read_run
@@ -44,6 +47,8 @@ class Trace(Fact):
     """The way back. What does not exist is None: a refused batch has no features, a cold start no champion.
 
     Attributes:
+        set_aside: rows of the partition that broke a rule of severity `quarantine`.
+        settled: releases and discards of rows of the published batch.
         broken: links that do not hold; each is a reason to distrust the data.
         notes: what a reader should know besides.
     """
@@ -61,6 +66,8 @@ class Trace(Fact):
     batch: Rows | None
     ingestion: Decision | None
     files: list[RawFile]
+    set_aside: list[SetAside]
+    settled: list[Decision]
     broken: list[str]
     notes: list[str]
 
@@ -91,6 +98,8 @@ def trace(workspace: Workspace, use_case: str, partition: str, *, row_key: str |
         batch=walk.batch,
         ingestion=ingestion,
         files=walk.files(ingestion),
+        set_aside=set_aside(workspace.lake, use_case, partition),
+        settled=walk.settled(),
         broken=walk.broken,
         notes=walk.notes,
     )
@@ -140,7 +149,7 @@ class _Walk:
         admitting = [
             decision
             for decision in decisions
-            if decision.verdict.opens and self.batch.source_hash in _hashes(decision, BATCH)
+            if decision.verdict.opens and self.batch.source_hash == source_hash(decision, BATCH)
         ]
         if not admitting:
             self.broken.append(
@@ -153,6 +162,16 @@ class _Walk:
                 f"{decisions[0].id}; the rows of before stand"
             )
         return admitting[0]
+
+    def settled(self) -> list[Decision]:
+        """Return the releases and discards behind the batch; those that its rows name must be among them."""
+        if self.batch is None:
+            return []
+        found, missing = settled_rows(self.workspace, self.use_case, self.partition, self.batch)
+        self.broken += [
+            f"rows of the batch name the release {name}, unknown to the ledger" for name in missing
+        ]
+        return found
 
     def features_decision(self) -> Decision | None:
         """Return the decision that let the features in, by the batch that it names.
@@ -170,8 +189,8 @@ class _Walk:
         return next((decision for decision in decisions if batch in decision.data_refs), None)
 
     def _side_contents(self, table: str, days: int) -> list[str]:
-        found = (self._side_rows(table, day) for day in look_back(self.partition, days))
-        return [rows.content_hash for rows in found if rows is not None]
+        reached = look_back(self.partition, days)
+        return [rows.content_hash for day in reached if (rows := self._side_rows(table, day))]
 
     def _side_rows(self, table: str, day: str) -> Rows | None:
         return rows_of(self.workspace.lake, self.use_case, f"{SIDE_TABLE_PREFIX}{table}", day)
@@ -211,11 +230,11 @@ class _Walk:
 
     def _training(self, evaluation: Decision) -> Decision | None:
         """Return the decision to train: of the same as-of, on the same versions of the tables."""
-        wanted = _table_versions(evaluation)
+        wanted = table_versions(evaluation)
         same = (
             found
             for found in self._decisions(TRAINING)
-            if found.as_of == evaluation.as_of and _table_versions(found) == wanted
+            if found.as_of == evaluation.as_of and table_versions(found) == wanted
         )
         return next(same, None)
 
@@ -270,20 +289,14 @@ class _Walk:
         rows = self._side_rows(table, day)
         if rows is None:
             return []
-        landed = [
-            file
-            for decision in self._decisions(INGESTION, day)
-            for file in landed_files(decision)
-            if file["table"] == table and file["sha256"] == rows.source_hash
-        ]
+        landed = next(
+            (
+                [file for file in landed_files(decision) if file["table"] == table]
+                for decision in self._decisions(INGESTION, day)
+                if source_hash(decision, table) == rows.source_hash
+            ),
+            [],
+        )
         if not landed:
             self.broken.append(f"no decision lets in the file {rows.source_hash} of {table} on {day}")
-        return self._raw_files(day, landed[:1])
-
-
-def _hashes(decision: Decision, table: str) -> set[str]:
-    return {file["sha256"] for file in landed_files(decision) if file["table"] == table}
-
-
-def _table_versions(decision: Decision) -> set[str]:
-    return {ref.split("[", maxsplit=1)[0] for ref in decision.data_refs}
+        return self._raw_files(day, landed)

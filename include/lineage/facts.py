@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from include.decisions import Decision
 from include.errors import NotFound
-from include.hashing import digest_bytes
+from include.hashing import digest, digest_bytes
 from include.lake import Lake
 from include.storage import ObjectStore
 
@@ -95,10 +95,21 @@ def landed_files(decision: Decision) -> list[dict[str, Any]]:
     return [dict(file) for file in decision.evidence.get("files", [])]
 
 
+def source_hash(decision: Decision, table: str) -> str:
+    """Return what the rows of a table say they were made from: the hash of its file, or of those of many."""
+    hashes = [str(file["sha256"]) for file in landed_files(decision) if file["table"] == table]
+    return hashes[0] if len(hashes) == 1 else digest(hashes)
+
+
+def table_versions(decision: Decision) -> set[str]:
+    """Return the tables and versions that a decision names, without their partitions."""
+    return {ref.split("[", maxsplit=1)[0] for ref in decision.data_refs}
+
+
 def raw_file(raw: ObjectStore, use_case: str, partition: str, landed: dict[str, Any]) -> RawFile:
     """Find a landed file in the raw store and hash it again."""
-    suffix = PurePosixPath(landed["source"]).suffix
-    key = f"{use_case}/{landed['table']}/{landed['sha256']}{suffix}"
+    # The raw store may have moved since; below its root nothing does.
+    key = f"{use_case}/{landed['table']}/{PurePosixPath(landed['raw'] or landed['sha256']).name}"
     return RawFile(
         table=landed["table"],
         partition=partition,

@@ -6,10 +6,21 @@ from include import partitions
 from include.decisions import Decision, Verdict
 from include.errors import ConfigurationError, NotFound, Outage
 from include.lake import SIDE_TABLE_PREFIX
-from include.lineage.facts import BATCH, INGESTION, Fact, RawFile, landed_files, raw_file, rows_of
+from include.lineage.aside import SetAside, set_aside
+from include.lineage.facts import (
+    BATCH,
+    INGESTION,
+    Fact,
+    RawFile,
+    landed_files,
+    raw_file,
+    rows_of,
+    source_hash,
+)
 from include.lineage.reach import side_reach
 from include.lineage.runs import Run, find_runs
 from include.lineage.terms import Term, champion_terms
+from include.quarantine import RELEASE
 from include.workspace import Workspace
 
 _MIN_DIGITS = 8
@@ -21,6 +32,7 @@ class Appearance(Fact):
     Attributes:
         published: whether the lake holds its rows now.
         feeds: partitions whose features look into it.
+        set_aside: rows of the file that broke a rule of severity `quarantine`.
     """
 
     decision_id: str
@@ -31,6 +43,7 @@ class Appearance(Fact):
     published: bool
     feeds: list[str]
     file: RawFile
+    set_aside: list[SetAside]
 
 
 class FedPartition(Fact):
@@ -44,7 +57,11 @@ class FedPartition(Fact):
 
 
 class ModelUse(Fact):
-    """A training run that used partitions with rows of the file."""
+    """A training run that used partitions with rows of the file.
+
+    Attributes:
+        released_later: releases of rows of the file that the run had not seen yet.
+    """
 
     use_case: str
     run_id: str
@@ -54,6 +71,7 @@ class ModelUse(Fact):
     holdout: list[str]
     terms: list[Term]
     scored_partitions: list[str]
+    released_later: list[str]
 
 
 class Follower(Fact):
@@ -122,15 +140,21 @@ def _appearance(workspace: Workspace, decision: Decision, file: dict[str, object
     partition = str(decision.partition)
     table = _lake_table(str(file["table"]))
     rows = rows_of(workspace.lake, decision.use_case, table, partition)
+    made_from = source_hash(decision, str(file["table"]))
     return Appearance(
         decision_id=decision.id,
         verdict=decision.verdict,
         reasons=decision.reasons,
         use_case=decision.use_case,
         partition=partition,
-        published=rows is not None and rows.source_hash == file["sha256"],
-        feeds=_fed_days(workspace, decision.use_case, partition, str(file["table"])),
+        published=rows is not None and rows.source_hash == made_from,
+        feeds=fed_days(workspace, decision.use_case, partition, str(file["table"])),
         file=raw_file(workspace.raw, decision.use_case, partition, file),
+        set_aside=[
+            found
+            for found in set_aside(workspace.lake, decision.use_case, partition)
+            if (found.table, found.file_hash) == (file["table"], made_from)
+        ],
     )
 
 
@@ -138,7 +162,7 @@ def _lake_table(table: str) -> str:
     return "batches" if table == BATCH else f"{SIDE_TABLE_PREFIX}{table}"
 
 
-def _fed_days(workspace: Workspace, use_case: str, day: str, table: str) -> list[str]:
+def fed_days(workspace: Workspace, use_case: str, day: str, table: str) -> list[str]:
     """Return the partitions whose features a file feeds. Later ones may look back into a side table."""
     ahead = 0 if table == BATCH else side_reach(workspace, use_case).get(table, 0)
     return partitions.span(day, partitions.shift(day, ahead))
@@ -168,16 +192,21 @@ def _models(workspace: Workspace, use_case: str, appearances: list[Appearance]) 
     terms = champion_terms(workspace.ledger, use_case)
     scored = workspace.lake.partitions(use_case, "predictions")
     found: list[ModelUse] = []
+    releases = {decision.id for decision in history if decision.gate == RELEASE and decision.verdict.opens}
+    ours = {by for seen in appearances for aside in seen.set_aside for by in aside.decisions} & releases
     for run in find_runs(workspace, use_case):
-        before = _recorded_before(history, run.decision_id)
+        before = recorded_before(history, run.decision_id)
         days = sorted({day for seen in appearances if _in_force(before, seen) for day in seen.feeds})
         roles = {day: role for day in days if (role := run.role_of(day))}
         if roles:
-            found.append(_use(use_case, run, roles, terms, scored))
+            later = sorted(ours - {decision.id for decision in before})
+            found.append(
+                _use(use_case, run, roles, terms, scored).model_copy(update={"released_later": later})
+            )
     return found
 
 
-def _recorded_before(history: list[Decision], decision_id: str) -> list[Decision]:
+def recorded_before(history: list[Decision], decision_id: str) -> list[Decision]:
     """Return the decisions older than one, newest first; none when the ledger does not hold it."""
     places = [place for place, decision in enumerate(history) if decision.id == decision_id]
     return history[places[0] + 1 :] if places else []
@@ -212,4 +241,5 @@ def _use(use_case: str, run: Run, roles: dict[str, str], terms: list[Term], scor
         holdout=[day for day, role in roles.items() if role == "holdout"],
         terms=own,
         scored_partitions=[day for day in scored if any(term.covers(day) for term in own)],
+        released_later=[],
     )
