@@ -38,6 +38,9 @@ COMMANDS = {
     "use-cases": Lazy(
         "cli.commands.use_cases:use_cases", "List the declared use cases, broken ones included."
     ),
+    "policy": Lazy(
+        "cli.commands.policy:policy", "Show which rules hold for a use case, and where each comes from."
+    ),
     "land": Lazy("cli.commands.land:land", "Land real flights of 2013 as daily files."),
     "decisions": Lazy("cli.commands.decisions:decisions", "Show what was decided, on what evidence and why."),
     "lineage": Lazy(
