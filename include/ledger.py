@@ -8,7 +8,7 @@ head that `airlock verify` prints in another place and pass it to the next `veri
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -152,18 +152,23 @@ class Ledger:
         self,
         *,
         use_case: str | None = None,
-        gate: str | None = None,
+        gate: str | Sequence[str] | None = None,
         partition: str | None = None,
         verdict: Verdict | None = None,
         since: str | None = None,
         limit: int | None = None,
     ) -> list[Decision]:
-        """Return the decisions that match, newest first; with `since` those about its partition and later."""
+        """Return the decisions that match, newest first; of several gates, those of any.
+
+        With `since` only those about that partition and later ones.
+        """
         query = _decisions.select().order_by(_decisions.c.sequence.desc()).limit(limit)
-        wanted = {"use_case": use_case, "gate": gate, "partition": partition, "verdict": verdict}
+        wanted = {"use_case": use_case, "partition": partition, "verdict": verdict}
         for column, value in wanted.items():
             if value is not None:
                 query = query.where(_decisions.c[column] == str(value))
+        if gate is not None:
+            query = query.where(_decisions.c.gate.in_([gate] if isinstance(gate, str) else gate))
         if since is not None:
             query = query.where(_decisions.c.partition >= since)
         with self._connection() as connection:
