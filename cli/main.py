@@ -50,6 +50,13 @@ COMMANDS = {
     "simulate": Lazy(
         "cli.commands.simulate:simulate", "Replay a range of days under several policies, without Airflow."
     ),
+    "rollback": Lazy(
+        "cli.commands.rollback:rollback", "Put an earlier champion in use again, with a reason in the ledger."
+    ),
+    "replay": Lazy("cli.commands.replay:replay", "Apply a decision's rule to its recorded evidence again."),
+    "backtest": Lazy(
+        "cli.commands.replay:backtest", "Show which past verdicts other rules would have changed."
+    ),
     "verify": Lazy(
         "cli.commands.verify:verify", "Prove that the ledger is unchanged and MLflow agrees with it."
     ),

@@ -140,12 +140,15 @@ def featured_home(heavy_imports, tmp_path_factory):
 def _publish(use_case: UseCase, day: str, workspace: Workspace) -> None:
     """Publish what landed as ingestion does, without its checks: they would take longer than all the rest."""
     from include.ingestion.publishing import publish
-    from include.ingestion.quarantine import Split
+    from include.ingestion.quarantine import Counts, Split
     from include.ingestion.sources import stage_delivery
 
     with tempfile.TemporaryDirectory() as folder:
         delivery = stage_delivery(use_case, day, workspace, Path(folder))
-        tables = {name: Split(rows) for name, rows in delivery.tables.items()}
+        tables = {
+            name: Split(staged, Counts(landed=staged.rows, accepted=staged.rows))
+            for name, staged in delivery.tables.items()
+        }
         publish(use_case, day, tables, delivery.hashes, workspace.lake)
 
 

@@ -65,8 +65,8 @@ CASES = {
     "rolled back before": (
         {"rolled_back_by": "earlier"},
         "refuse",
-        "version 2 was rolled back by decision earlier; train anew, or bring it back with: ./airlock rollback "
-        "--to",
+        "version 2 was rolled back by decision earlier; train anew, or bring it back with: ./airlock "
+        "rollback --to",
     ),
     "an as-of that it does not have": (
         {"evaluated_as_of": "2013-01-14"},
