@@ -163,6 +163,15 @@ class Registry:
             self._mlflow.log_params(dict(params))
             self._mlflow.log_metrics(dict(metrics))
 
+    def log_files(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        """Add files, by their path, to the artefacts of a run that may have ended."""
+        with self._outages(), tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            self.client.log_artifacts(run_id, folder)
+
     def log_to_run(self, run_id: str, *, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
         """Add metrics and tags to a run that may have ended; writing them again changes nothing."""
         with self._outages():
@@ -258,6 +267,11 @@ class Registry:
                 model_id=model.uri.split("/")[-1],
             )
         return str(version.version)
+
+    def describe(self, use_case: str, version: str, text: str) -> None:
+        """Set the text that MLflow shows with a version."""
+        with self._outages():
+            self.client.update_model_version(use_case, version, description=text)
 
     def set_alias(self, use_case: str, alias: str, version: str) -> None:
         """Point an alias at a version. Only a recorded decision may lead here."""

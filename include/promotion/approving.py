@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from include.cards import write_card
 from include.decisions import Decision, Ruling, Subject, Verdict, decide
 from include.errors import ConfigurationError, GateRefused
 from include.use_case import UseCase
@@ -89,6 +90,7 @@ def record_answer(
             data_refs=[f"models:/{use_case.name}/{evidence.version}"],
         )
     )
+    write_card(use_case, version=evidence.version, run_id=evidence.run_id, workspace=workspace)
     if not decision.verdict.opens:
         raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
     return decision

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from include.cards import write_card
 from include.champions import ROLLBACK, Champion, champions_of, newest_champion, withdrawn
 from include.decisions import Decision, Ruling, Subject, Verdict, decide
 from include.errors import GateRefused, NotFound
@@ -138,6 +139,8 @@ def roll_back(
     if not decision.verdict.opens:
         raise GateRefused(gate=ROLLBACK, decision_id=decision.id, reasons=decision.reasons)
     registry.set_alias(name, CHAMPION, target.version)
+    for version, run_id in ((target.version, target.run_id), (champion.version, champion.run_id)):
+        write_card(use_case, version=version, run_id=run_id, workspace=workspace)
     return decision
 
 

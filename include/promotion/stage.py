@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from include import partitions
+from include.cards import write_card
 from include.champions import GATE, newest_champion, withdrawn
 from include.decisions import Decision, Subject, decide
 from include.errors import GateRefused
@@ -76,6 +77,7 @@ def promote(
     if not decision.verdict.opens:
         raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
     registry.set_alias(name, CHAMPION, version)
+    write_card(use_case, version=version, run_id=run_id, workspace=workspace)
     return decision
 
 

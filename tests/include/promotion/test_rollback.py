@@ -48,6 +48,8 @@ def test_the_champion_before_reigns_again_and_the_ledger_says_why(two, easy):
     champion = newest_champion(two.ledger, "flights")
     assert (champion.version, champion.as_of, champion.decision_id) == ("1", AS_OF, decision.id)
     two.ledger.verify()
+    shown = two.registry.client.get_model_version("flights", "2").description
+    assert "| rollback | 2013-01-21 | pass | ada | version 1 is the champion again" in shown
 
 
 def test_what_was_scored_stays_decided_by_the_model_that_scored_it(two, easy):
