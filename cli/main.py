@@ -38,6 +38,9 @@ COMMANDS = {
     "use-cases": Lazy(
         "cli.commands.use_cases:use_cases", "List the declared use cases, broken ones included."
     ),
+    "policy": Lazy(
+        "cli.commands.policy:policy", "Show which rules hold for a use case, and where each comes from."
+    ),
     "land": Lazy("cli.commands.land:land", "Land real flights of 2013 as daily files."),
     "decisions": Lazy("cli.commands.decisions:decisions", "Show what was decided, on what evidence and why."),
     "quarantine": Lazy(
@@ -53,6 +56,13 @@ COMMANDS = {
     "reproduce": Lazy(
         "cli.commands.reproduce:reproduce",
         "Train a recorded run once more and compare: the same metrics, the same predictions?",
+    ),
+    "rollback": Lazy(
+        "cli.commands.rollback:rollback", "Put an earlier champion in use again, with a reason in the ledger."
+    ),
+    "replay": Lazy("cli.commands.replay:replay", "Apply a decision's rule to its recorded evidence again."),
+    "backtest": Lazy(
+        "cli.commands.replay:backtest", "Show which past verdicts other rules would have changed."
     ),
     "verify": Lazy(
         "cli.commands.verify:verify", "Prove that the ledger is unchanged and MLflow agrees with it."

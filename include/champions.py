@@ -9,6 +9,9 @@ from include.ledger import Ledger
 from include.registry import LoggedModel
 
 GATE = "promotion"
+ROLLBACK = "rollback"
+# The gates whose opening puts a model in use.
+REIGN_GATES = (GATE, ROLLBACK)
 
 
 class Champion(BaseModel):
@@ -17,7 +20,7 @@ class Champion(BaseModel):
     Attributes:
         as_of: data time up to which it was allowed to learn.
         effective_from: first partition that it decides on.
-        decision_id: the promotion that put it in use.
+        decision_id: the promotion or rollback that put it in use.
         evaluation_id: the evaluation that it passed.
     """
 
@@ -34,7 +37,7 @@ class Champion(BaseModel):
 
 
 def newest_champion(ledger: Ledger, use_case: str, *, other_than: str | None = None) -> Champion | None:
-    """Return the champion that was promoted last, or None on a cold start.
+    """Return the champion that was put in use last, or None on a cold start.
 
     The run `other_than` does not count, so that a candidate evaluated again is not compared with itself.
     """
@@ -52,9 +55,24 @@ def champion_at(ledger: Ledger, use_case: str, partition: str) -> Champion | Non
 
 
 def champions_of(ledger: Ledger, use_case: str) -> list[Champion]:
-    """Return all champions, the one that was promoted last first."""
-    promoted = ledger.find(use_case=use_case, gate=GATE)
-    return [_champion(decision) for decision in promoted if decision.verdict.opens]
+    """Return all champions, the one put in use last first; one that was rolled back to stands twice."""
+    return [_champion(decision) for decision in reigns(ledger, use_case)]
+
+
+def reigns(ledger: Ledger, use_case: str) -> list[Decision]:
+    """Return the decisions that put a model in use, newest first: promotions and rollbacks."""
+    found = ledger.find(use_case=use_case, gate=REIGN_GATES)
+    return [decision for decision in found if decision.verdict.opens]
+
+
+def withdrawn(ledger: Ledger, use_case: str) -> dict[str, Decision]:
+    """Return the rollbacks by the run whose model they took out of use, as far as it is still out of use."""
+    taken: dict[str, Decision] = {}
+    for decision in reversed(reigns(ledger, use_case)):
+        taken.pop(decision.evidence["run_id"], None)
+        if decision.gate == ROLLBACK:
+            taken[decision.evidence["withdrawn_run_id"]] = decision
+    return taken
 
 
 def _champion(decision: Decision) -> Champion:
@@ -62,7 +80,7 @@ def _champion(decision: Decision) -> Champion:
     return Champion(
         version=evidence["version"],
         run_id=evidence["run_id"],
-        as_of=decision.as_of,
+        as_of=evidence["as_of"],
         effective_from=evidence["effective_from"],
         model=LoggedModel.model_validate(evidence["model"]),
         decision_id=decision.id,

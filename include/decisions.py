@@ -12,9 +12,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from include.hashing import digest
+from include.hashing import canonical_json, digest
 from include.settings import PROJECT_ROOT
 
 Mode = Literal["fail_closed", "fail_open"]
@@ -106,6 +106,13 @@ class Decision(BaseModel):
     code_version: str = Field(default_factory=_current_code)
     actor: str
     mode: Mode = "fail_closed"
+    # The rules in full, kept by the ledger under their hash so that the decision can be replayed.
+    _policy: str = PrivateAttr("")
+
+    @property
+    def policy_content(self) -> str:
+        """Canonical JSON of the rules, as long as the decision has not been read back; empty afterwards."""
+        return self._policy
 
     @property
     def fingerprint(self) -> str:
@@ -153,7 +160,7 @@ def decide(
     if mode == "fail_open" and not verdict.opens:
         reasons = [f"let through although {verdict.value}, because the use case chose fail_open", *reasons]
         verdict = Verdict.WARN
-    return Decision(
+    decision = Decision(
         **subject.model_dump(),
         gate=gate,
         verdict=verdict,
@@ -165,3 +172,5 @@ def decide(
         data_refs=data_refs,
         mode=mode,
     )
+    decision._policy = canonical_json(policy)
+    return decision

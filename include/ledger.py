@@ -8,11 +8,12 @@ head that `airlock verify` prints in another place and pass it to the next `veri
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
@@ -41,6 +42,13 @@ _decisions = sa.Table(
     sa.Column("previous_hash", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
     sa.Index("ix_decisions_subject", "use_case", "gate", "partition", "as_of"),
+)
+# Rules by the hash that stands in their decisions. Not chained: the chain holds the hash.
+_policies = sa.Table(
+    "policies",
+    _metadata,
+    sa.Column("hash", sa.String(64), primary_key=True),
+    sa.Column("content", sa.Text, nullable=False),
 )
 for _change in ("UPDATE", "DELETE"):
     sa.event.listen(
@@ -83,7 +91,8 @@ class Ledger:
             sa.event.listen(engine, "connect", _manual_transactions)
             sa.event.listen(engine, "begin", _begin)
         with engine.connect().execution_options(writes=False) as connection:
-            made = sa.inspect(connection).has_table(_decisions.name)
+            inspector = sa.inspect(connection)
+            made = all(inspector.has_table(table.name) for table in (_decisions, _policies))
         if not made:
             with engine.begin() as connection:
                 _lock(connection)
@@ -119,6 +128,7 @@ class Ledger:
             recorded = decision.model_copy(update={"id": digest([previous, decision.fingerprint])[:32]})
             payload = canonical_json(recorded)
             recorded_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+            _keep_policy(connection, decision)
             connection.execute(
                 _decisions.insert().values(
                     sequence=head.sequence + 1 if head is not None else 1,
@@ -152,22 +162,44 @@ class Ledger:
         self,
         *,
         use_case: str | None = None,
-        gate: str | None = None,
+        gate: str | Sequence[str] | None = None,
         partition: str | None = None,
         verdict: Verdict | None = None,
         since: str | None = None,
         limit: int | None = None,
     ) -> list[Decision]:
-        """Return the decisions that match, newest first; with `since` those about its partition and later."""
+        """Return the decisions that match, newest first; of several gates, those of any.
+
+        With `since` only those about that partition and later ones.
+        """
         query = _decisions.select().order_by(_decisions.c.sequence.desc()).limit(limit)
-        wanted = {"use_case": use_case, "gate": gate, "partition": partition, "verdict": verdict}
+        wanted = {"use_case": use_case, "partition": partition, "verdict": verdict}
         for column, value in wanted.items():
             if value is not None:
                 query = query.where(_decisions.c[column] == str(value))
+        if gate is not None:
+            query = query.where(_decisions.c.gate.in_([gate] if isinstance(gate, str) else gate))
         if since is not None:
             query = query.where(_decisions.c.partition >= since)
         with self._connection() as connection:
             return [_decision(row) for row in connection.execute(query)]
+
+    def policy(self, policy_hash: str) -> Any:
+        """Return the rules that a decision was made under, or None where they were not kept.
+
+        Raises:
+            LedgerCorrupted: what is kept does not have this hash.
+        """
+        query = sa.select(_policies.c.content).where(_policies.c.hash == policy_hash)
+        with self._connection() as connection:
+            content = connection.execute(query).scalar_one_or_none()
+        if content is None:
+            return None
+        if digest_bytes(content.encode()) != policy_hash:
+            raise LedgerCorrupted(
+                f"The rules kept under {policy_hash[:16]}… have another hash: they were changed"
+            )
+        return json.loads(content)
 
     def newest_by_partition(
         self, use_case: str, gate: str, *, since: str | None = None
@@ -205,6 +237,17 @@ class Ledger:
                 "off. Restore the ledger from a backup"
             )
         return count, previous
+
+
+def _keep_policy(connection: sa.Connection, decision: Decision) -> None:
+    """Keep the rules of a decision once, in the same transaction."""
+    if not decision.policy_content:
+        return
+    known = sa.select(_policies.c.hash).where(_policies.c.hash == decision.policy_hash)
+    if connection.execute(known).one_or_none() is None:
+        connection.execute(
+            _policies.insert().values(hash=decision.policy_hash, content=decision.policy_content)
+        )
 
 
 def _check_row(row: sa.Row[tuple[object, ...]], *, sequence: int, previous: str) -> None:

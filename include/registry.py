@@ -280,6 +280,11 @@ class Registry:
             )
         return str(version.version)
 
+    def describe(self, use_case: str, version: str, text: str) -> None:
+        """Set the text that MLflow shows with a version."""
+        with self._outages():
+            self.client.update_model_version(use_case, version, description=text)
+
     def set_alias(self, use_case: str, alias: str, version: str) -> None:
         """Point an alias at a version. Only a recorded decision may lead here."""
         with self._outages():

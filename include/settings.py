@@ -28,6 +28,10 @@ class Settings(BaseSettings):
 
     home: Path = Field(PROJECT_ROOT / ".airlock", description="folder of everything that is made at run time")
     use_cases_dir: Path = Field(PROJECT_ROOT / "include" / "use_cases", description="folder of the use cases")
+    policies_dir: Path = Field(
+        PROJECT_ROOT / "include" / "policies",
+        description="folder of the organisation's rules, which no use case can loosen",
+    )
     landing_url: str = Field("", description="where upstream systems put files; empty: <home>/landing")
     lake_url: str = Field(
         "", description="root of the lake, a folder or s3://bucket/prefix; empty: <home>/lake"
@@ -73,7 +77,7 @@ class Settings(BaseSettings):
         True, description="import the heavy libraries once, before task processes are forked"
     )
 
-    @field_validator("home", "use_cases_dir", "signing_key", "signing_public_key")
+    @field_validator("home", "use_cases_dir", "policies_dir", "signing_key", "signing_public_key")
     @classmethod
     def _from_the_project(cls, path: Path | None) -> Path | None:
         """Take a relative path from the project root, not from wherever a process happens to stand."""

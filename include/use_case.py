@@ -185,11 +185,11 @@ def _mistake(what: str, mark: Any) -> yaml.MarkedYAMLError:
 
 
 def load_use_case(name: str, settings: Settings) -> UseCase:
-    """Read one use case by name.
+    """Read one use case by name, under the organisation's policies.
 
     Raises:
-        UseCaseError: there is no such use case, or its file is wrong; the message names file, field and
-            remedy.
+        UseCaseError: there is no such use case, its file or a policy's is wrong, or it loosens a policy; the
+            message names file, field and remedy.
     """
     path = settings.use_cases_dir / name / FILE_NAME
     # The name becomes part of a path. Listing all the others is only worth its while for the message.
@@ -198,7 +198,10 @@ def load_use_case(name: str, settings: Settings) -> UseCase:
         raise UseCaseError(
             f"There is no use case {name!r} in {settings.use_cases_dir}; declared are: {known}"
         )
-    return read_use_case(path)
+    from include.policy import load_policies, under  # it builds on this module
+
+    shown = path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path
+    return under(read_use_case(path), load_policies(settings), shown).use_case
 
 
 def use_case_names(settings: Settings) -> list[str]:

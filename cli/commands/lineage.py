@@ -110,11 +110,11 @@ def _model_facts(found: Trace) -> _Facts:
         facts += [
             (
                 "champion",
-                f"version {evidence['version']}, as of {found.promotion.as_of}, run {evidence['run_id']}",
+                f"version {evidence['version']}, as of {evidence['as_of']}, run {evidence['run_id']}",
             ),
             ("", evidence["model"]["sha256"]),
         ]
-    facts += _decided("promotion", found.promotion)
+    facts += _decided(found.promotion.gate if found.promotion else "", found.promotion)
     facts += _decided("evaluation", found.evaluation)
     facts += _decided("training", found.training)
     if found.run:

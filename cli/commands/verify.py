@@ -73,14 +73,14 @@ def _chain(workspace: Workspace, head: str | None) -> dict[str, Any]:
 
 def _aliases(workspace: Workspace) -> tuple[list[dict[str, Any]], str | None]:
     """Compare each champion alias with the ledger; return also why this was not possible."""
-    from include.champions import GATE, newest_champion
+    from include.champions import REIGN_GATES, newest_champion
     from include.errors import Outage
     from include.lineage import mlflow_answers
     from include.maintenance.stage import AliasEvidence, check_alias
     from include.registry import CHAMPION
     from include.use_case import use_case_names
 
-    promoted = {decision.use_case for decision in workspace.ledger.find(gate=GATE)}
+    promoted = {decision.use_case for decision in workspace.ledger.find(gate=REIGN_GATES)}
     found: list[dict[str, Any]] = []
     try:
         with mlflow_answers(workspace.settings):

@@ -8,6 +8,7 @@ import math
 from pydantic import BaseModel, ConfigDict
 
 from include import partitions
+from include.cards import write_card
 from include.decisions import Decision, Subject, Verdict, decide
 from include.errors import ConfigurationError, GateRefused, GateUndecided
 from include.evaluation import gate
@@ -67,6 +68,7 @@ def evaluate(use_case: UseCase, run_id: str, as_of: str, *, actor: str, workspac
     if not decision.verdict.opens:
         raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
     version = _register(use_case, run_id, tags, decision, registry)
+    write_card(use_case, version=version, run_id=run_id, workspace=workspace)
     # A late evaluation of an old run does not put it in the place of a newer candidate.
     if evidence.champion_state != "newer":
         registry.set_alias(use_case.name, CANDIDATE, version)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from include import partitions
-from include.champions import GATE
+from include.champions import reigns
 from include.ledger import Ledger
 from include.lineage.facts import Fact
 
@@ -33,22 +33,20 @@ class Term(Fact):
 
 
 def champion_terms(ledger: Ledger, use_case: str) -> list[Term]:
-    """Return every promotion of a use case and the partitions that its model decides on, newest first.
+    """Return every promotion and rollback and the partitions that its model decides on, newest first.
 
     The same answer as `include.champions.champion_at`, for all dates at once.
     """
     terms: list[Term] = []
     taken_over: str | None = None
-    for decision in ledger.find(use_case=use_case, gate=GATE):
-        if not decision.verdict.opens:
-            continue
+    for decision in reigns(ledger, use_case):
         start = str(decision.evidence["effective_from"])
         terms.append(
             Term(
                 version=decision.evidence["version"],
                 run_id=decision.evidence["run_id"],
                 evaluation_id=decision.evidence["evaluation_id"],
-                as_of=decision.as_of,
+                as_of=decision.evidence["as_of"],
                 effective_from=start,
                 until=partitions.shift(taken_over, -1) if taken_over else None,
                 decides=taken_over is None or start < taken_over,

@@ -8,8 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 from include.decisions import Ruling, Verdict
 from include.registry import LoggedModel
+from include.use_case_sections import Promotion
 
-RULE = "the candidate passed its evaluation, and its as-of is no earlier than the champion's"
+RULE = (
+    "the candidate passed its evaluation, its as-of is no earlier than the champion's, it was not rolled "
+    "back, and a person approved it where one is to be asked"
+)
 
 
 class PromotionEvidence(BaseModel):
@@ -19,6 +23,9 @@ class PromotionEvidence(BaseModel):
         effective_from: first partition that the candidate would decide on: never one that was scored already.
         evaluated_run_id: the run that the evaluation is about; empty when that decision is no evaluation.
         champion_as_of: None on a cold start.
+        rolled_back_by: the rollback that took this run's model out of use; empty when there was none.
+        approval_id: the decision of the person who was asked; empty when nobody was.
+        approved_run_id: the run that the approval is about.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,9 +43,13 @@ class PromotionEvidence(BaseModel):
     evaluated_as_of: str
     champion_version: str | None
     champion_as_of: str | None
+    rolled_back_by: str = ""
+    approval_id: str = ""
+    approval_verdict: Verdict | None = None
+    approved_run_id: str = ""
 
 
-def check(evidence: PromotionEvidence) -> Ruling:
+def check(evidence: PromotionEvidence, policy: Promotion) -> Ruling:
     """Judge a promotion."""
     refused: list[str] = []
     if not evidence.evaluation_verdict.opens:
@@ -56,6 +67,13 @@ def check(evidence: PromotionEvidence) -> Ruling:
             f"{evidence.champion_version}, up to {evidence.champion_as_of}: an older model never replaces a "
             "newer one"
         )
+    if evidence.rolled_back_by:
+        refused.append(
+            f"version {evidence.version} was rolled back by decision {evidence.rolled_back_by}; train anew, "
+            "or bring it back with: ./airlock rollback --to"
+        )
+    if policy.approval is not None and (unapproved := _unapproved(evidence)):
+        refused.append(unapproved)
     if refused:
         return Ruling(verdict=Verdict.REFUSE, reasons=refused, rule=RULE)
     replaced = (
@@ -65,3 +83,15 @@ def check(evidence: PromotionEvidence) -> Ruling:
     )
     reason = f"version {evidence.version} is the champion from {evidence.effective_from} on, {replaced}"
     return Ruling(verdict=Verdict.PASS, reasons=[reason], rule=RULE)
+
+
+def _unapproved(evidence: PromotionEvidence) -> str | None:
+    if evidence.approval_verdict is None:
+        return f"nobody has approved version {evidence.version}, and promotion.approval asks for a person"
+    if not evidence.approval_verdict.opens:
+        return f"decision {evidence.approval_id} did not approve version {evidence.version}"
+    if evidence.approved_run_id != evidence.run_id:
+        return (
+            f"decision {evidence.approval_id} approves run {evidence.approved_run_id}, not {evidence.run_id}"
+        )
+    return None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from include import partitions
-from include.champions import GATE, newest_champion
+from include.cards import write_card
+from include.champions import GATE, newest_champion, withdrawn
 from include.decisions import Decision, Subject, decide
 from include.errors import GateRefused
-from include.promotion import gate
+from include.promotion import approving, gate
 from include.registry import CHAMPION
 from include.use_case import UseCase
 from include.workspace import Workspace
@@ -21,6 +22,7 @@ def promote(
     run_id: str,
     as_of: str,
     evaluation_id: str,
+    approval_id: str = "",
     actor: str,
     workspace: Workspace,
 ) -> Decision:
@@ -30,7 +32,8 @@ def promote(
     runs again, and until then maintenance reports that the two differ.
 
     Raises:
-        GateRefused: the candidate did not pass, or is older than the champion. No alias moves.
+        GateRefused: the candidate did not pass, is older than the champion, was rolled back, or lacks the
+            approval that the use case asks for. No alias moves.
         ArtefactCorrupted: the model's files differ from what was trained.
     """
     registry, ledger, name = workspace.registry, workspace.ledger, use_case.name
@@ -41,25 +44,31 @@ def promote(
     model = registry.version_model(name, version)
     registry.model_folder(model)
     evaluation = ledger.get(evaluation_id)
+    approval = ledger.get(approval_id) if approval_id else None
+    taken = withdrawn(ledger, name).get(run_id)
     evidence = gate.PromotionEvidence(
         version=version,
         run_id=run_id,
         model=model,
         feature_set_version=registry.run(run_id).data.tags["airlock.feature_set_version"],
         as_of=as_of,
-        effective_from=_effective_from(use_case, as_of, workspace),
+        effective_from=effective_from(use_case, as_of, workspace),
         evaluation_id=evaluation_id,
         evaluation_verdict=evaluation.verdict,
         evaluated_run_id=evaluation.evidence["run_id"] if evaluation.gate == _EVALUATION else "",
         evaluated_as_of=evaluation.as_of,
         champion_version=champion.version if champion else None,
         champion_as_of=champion.as_of if champion else None,
+        rolled_back_by=taken.id if taken else "",
+        approval_id=approval_id,
+        approval_verdict=approval.verdict if approval else None,
+        approved_run_id=approval.evidence["run_id"] if approval and approval.gate == approving.GATE else "",
     )
     decision = ledger.append(
         decide(
             gate=GATE,
             subject=Subject(use_case=name, as_of=as_of, actor=actor),
-            ruling=gate.check(evidence),
+            ruling=gate.check(evidence, use_case.promotion),
             evidence=evidence,
             policy=use_case.promotion,
             data_refs=[f"models:/{name}/{version}"],
@@ -68,11 +77,12 @@ def promote(
     if not decision.verdict.opens:
         raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
     registry.set_alias(name, CHAMPION, version)
+    write_card(use_case, version=version, run_id=run_id, workspace=workspace)
     return decision
 
 
-def _effective_from(use_case: UseCase, as_of: str, workspace: Workspace) -> str:
-    """Return the as-of, or the day after the newest partition that the champion scored before this promotion.
+def effective_from(use_case: UseCase, as_of: str, workspace: Workspace) -> str:
+    """Return the as-of, or the day after the newest partition that was scored before this change of champion.
 
     What was scored stays decided by the model that scored it.
     """

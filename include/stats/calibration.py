@@ -46,7 +46,8 @@ def calibration_slope(label: NDArray[np.int64], score: Vector) -> float:
     design = np.column_stack([np.ones(len(score)), np.log(clipped / (1 - clipped))])
     if np.ptp(design[:, 1]) == 0 or len(np.unique(label)) == 1:
         return math.nan
-    found = np.array([0.0, 1.0])
+    # From zero, where every row has weight: from far out Newton's first step may overshoot for good.
+    found = np.zeros(2)
     for _ in range(_STEPS):
         probability = 1 / (1 + np.exp(-np.clip(design @ found, -500, 500)))
         weight = probability * (1 - probability)

@@ -10,6 +10,7 @@ from include.decisions import Subject, Verdict, decide
 from include.ledger import Ledger
 from include.promotion.gate import PromotionEvidence, check
 from include.registry import LoggedModel
+from include.use_case_sections import Promotion
 
 
 def promote(ledger, version, as_of, effective_from, *, verdict=Verdict.PASS, use_case="flights"):
@@ -32,7 +33,7 @@ def promote(ledger, version, as_of, effective_from, *, verdict=Verdict.PASS, use
         decide(
             gate=GATE,
             subject=Subject(use_case=use_case, as_of=as_of, actor="tests"),
-            ruling=check(evidence),
+            ruling=check(evidence, Promotion()),
             evidence=evidence,
             policy={},
             data_refs=[],

@@ -160,8 +160,8 @@ BROKEN = {
                 "gates": [{"kind": "floor", "min": 0.5}, {"kind": "floor", "min": 0, "metric": "roc_auck"}]
             }
         },
-        "evaluation.gates[1].metric: 'roc_auck' is not possible; choose one of "
-        "'roc_auc', 'average_precision', 'log_loss', 'brier', 'roc_auc_ovr', 'accuracy', 'balanced_accuracy', "
+        "evaluation.gates[1].metric: 'roc_auck' is not possible; choose one of 'roc_auc', "
+        "'average_precision', 'log_loss', 'brier', 'roc_auc_ovr', 'accuracy', 'balanced_accuracy', "
         "'f1_macro', 'rmse', 'mae', 'median_absolute_error', 'r2', 'poisson_deviance' or 'd2'",
     ),
     "unknown kind of gate": (

@@ -11,7 +11,7 @@ from include.evaluation.figures import Bin, Calibration, Estimate, EvaluationEvi
 from include.evaluation.rules.base import Case, Family, Finding
 from include.stats.bounds import Estimated
 from include.stats.calibration import calibration_slope, squared_calibration_error
-from include.stats.jackknife import leave_one_block_out
+from include.stats.leave_one_out import leave_one_block_out
 from include.use_case_sections import CalibrationGate
 
 

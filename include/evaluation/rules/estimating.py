@@ -8,7 +8,7 @@ import numpy as np
 
 from include.evaluation.figures import Difference, Estimate
 from include.stats.auc import auc_with_variance, paired_auc_difference
-from include.stats.jackknife import leave_one_block_out
+from include.stats.leave_one_out import leave_one_block_out
 
 if TYPE_CHECKING:
     from include.problems import ProblemKind

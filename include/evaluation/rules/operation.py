@@ -12,7 +12,7 @@ from include.evaluation.figures import Budget, Estimate, EvaluationEvidence, Sta
 from include.evaluation.rules.base import NO_SPREAD, Case, Family, Finding
 from include.hashing import digest
 from include.stats.bounds import Estimated
-from include.stats.jackknife import leave_one_block_out
+from include.stats.leave_one_out import leave_one_block_out
 from include.use_case_sections import BudgetGate, ConditionsGate, CostMatrix, ValueFunction, ValueGate
 
 _DIGITS = 12

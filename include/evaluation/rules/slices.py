@@ -12,7 +12,7 @@ from include.decisions import Verdict
 from include.evaluation.figures import Difference, EvaluationEvidence, Slice, Slices
 from include.evaluation.rules.base import Case, Family, Finding, allowance, primary_of, shown
 from include.stats.bounds import Estimated
-from include.stats.jackknife import leave_one_block_out
+from include.stats.leave_one_out import leave_one_block_out
 from include.use_case_sections import SlicesGate
 
 _QUARTERS = (0.25, 0.5, 0.75)

@@ -159,6 +159,11 @@ def test_a_candidate_that_passes_is_registered_with_all_its_tags(featured, easy)
     assert tags["airlock.evaluation_decision"] == candidate.decision_id
     assert featured.registry.alias_version("flights", CANDIDATE) == candidate.version
     assert featured.registry.alias_version("flights", CHAMPION) is None
+    shown = featured.registry.client.get_model_version("flights", candidate.version).description
+    assert "# Late arrivals of flights from New York, version 1" in shown
+    assert "None yet: this version was never in use." in shown
+    files = {file.path for file in featured.registry.client.list_artifacts(run_id)}
+    assert {"model_card.md", "model_card.html"} <= files
     run = featured.registry.run(run_id)
     assert run.data.tags["airlock.evaluation"] == "pass"
     assert (

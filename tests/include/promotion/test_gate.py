@@ -8,6 +8,7 @@ from include import partitions
 from include.decisions import Verdict
 from include.promotion.gate import PromotionEvidence, check
 from include.registry import LoggedModel
+from include.use_case_sections import Approval, Promotion
 
 SOUND = PromotionEvidence(
     version="2",
@@ -23,6 +24,8 @@ SOUND = PromotionEvidence(
     champion_version="1",
     champion_as_of="2013-01-21",
 )
+PLAIN = Promotion()
+ASKING = Promotion(approval=Approval(approvers=["ada"]))
 OPENING = "version 2 is the champion from 2013-01-29 on, in place of version 1"
 CASES = {
     "newer than the champion": ({}, "pass", OPENING),
@@ -59,6 +62,12 @@ CASES = {
         "refuse",
         "decision decision is not the evaluation of run run as of 2013-01-28",
     ),
+    "rolled back before": (
+        {"rolled_back_by": "earlier"},
+        "refuse",
+        "version 2 was rolled back by decision earlier; train anew, or bring it back with: ./airlock "
+        "rollback --to",
+    ),
     "an as-of that it does not have": (
         {"evaluated_as_of": "2013-01-14"},
         "refuse",
@@ -69,8 +78,28 @@ CASES = {
 
 @pytest.mark.parametrize(("changes", "verdict", "reason"), CASES.values(), ids=CASES)
 def test_verdicts(changes, verdict, reason):
-    ruling = check(SOUND.model_copy(update=changes))
+    ruling = check(SOUND.model_copy(update=changes), PLAIN)
     assert (ruling.verdict.value, ruling.reasons) == (verdict, [reason])
+
+
+YES = {"approval_id": "answer", "approval_verdict": Verdict.PASS, "approved_run_id": "run"}
+ANSWERS = {
+    "approved": (YES, "pass", OPENING),
+    "nobody was asked": ({}, "refuse", "nobody has approved version 2"),
+    "rejected": (YES | {"approval_verdict": Verdict.REFUSE}, "refuse", "decision answer did not approve"),
+    "another run": (
+        YES | {"approved_run_id": "other"},
+        "refuse",
+        "decision answer approves run other, not run",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "verdict", "reason"), ANSWERS.values(), ids=ANSWERS)
+def test_where_a_person_is_asked_only_their_yes_to_this_run_opens(changes, verdict, reason):
+    ruling = check(SOUND.model_copy(update=changes), ASKING)
+    assert ruling.verdict.value == verdict
+    assert reason in ruling.reasons[0]
 
 
 DAYS = st.integers(0, 400).map(lambda days: partitions.shift("2012-12-01", days))
@@ -88,6 +117,6 @@ def test_the_door_opens_exactly_when_all_hold(as_of, champion, verdict, own):
             "evaluated_run_id": "run" if own else "another",
         }
     )
-    ruling = check(evidence)
+    ruling = check(evidence, PLAIN)
     assert ruling.verdict.opens == (verdict.opens and own and (champion is None or champion <= as_of))
     assert len(ruling.reasons) >= 1
