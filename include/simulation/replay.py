@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from include import partitions
+from include.alerts.stage import judge_alerts
 from include.errors import GateRefused, GateUndecided, NothingToDo
 from include.ledger import Ledger
 from include.registry import Registry
@@ -84,6 +85,7 @@ class Replay:
             self.workspace.lake.today = day
             for decision in self.history.decisions_of(day):
                 self.workspace.ledger.append(decision.model_copy(update={"id": ""}))
+            self._tell(day, "ingestion", "features")
             if day in self.history.built:
                 self._watch(day)
             as_of = partitions.shift(day, 1)
@@ -100,8 +102,13 @@ class Replay:
         with suppress(NothingToDo):
             score(use_case, day, workspace=self.workspace)
             health = monitor(use_case, day, actor=ACTOR, workspace=self.workspace)
+            self._tell(day, "drift", "performance")
             if health.train_as_of is not None:
                 self._train(health.train_as_of, reason="monitoring", order=health.retraining_id)
+
+    def _tell(self, day: str, *gates: str) -> None:
+        """Record what people would be told; nothing is sent."""
+        judge_alerts(self.policy.use_case, day, gates=gates, actor=ACTOR, workspace=self.workspace)
 
     def _train(self, as_of: str, *, reason: str, order: str | None) -> None:
         from include.evaluation.stage import evaluate

@@ -3,6 +3,7 @@
 Durations are days and thresholds are shares between 0 and 1 unless a name says otherwise.
 """
 
+from include.use_case_sections.alerts import Alerts, AlertSeverity, Route, Watch
 from include.use_case_sections.base import (
     METRICS,
     NAME_PATTERN,
@@ -94,6 +95,8 @@ __all__ = [
     "NAME_PATTERN",
     "RELATIVE_METRICS",
     "USUAL_FLOORS",
+    "AlertSeverity",
+    "Alerts",
     "Alpha",
     "Approval",
     "BaselineGate",
@@ -155,6 +158,7 @@ __all__ = [
     "RegressionProblem",
     "Replace",
     "Retraining",
+    "Route",
     "Rule",
     "Section",
     "Severity",
@@ -178,5 +182,6 @@ __all__ = [
     "ValueGate",
     "Volume",
     "Wait",
+    "Watch",
     "Zone",
 ]
