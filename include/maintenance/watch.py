@@ -120,7 +120,7 @@ def due_dates(use_case: UseCase, now: datetime) -> Iterator[str]:
 
     As in the ingest DAG, the run of a tick takes the data date of the tick before.
     """
-    from croniter import croniter
+    from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
 
     local = now.astimezone(ZoneInfo(use_case.source.timezone)).replace(tzinfo=None)
     ticks = croniter(use_case.source.schedule, local + timedelta(seconds=1))

@@ -32,7 +32,7 @@ class _QuickLedger(Ledger):
 
     @cached_property
     def _engine(self) -> sa.Engine:
-        engine: sa.Engine = Ledger._engine.func(self)
+        engine = super()._engine
         sa.event.listen(engine, "connect", _without_waiting)
         return engine
 
@@ -143,7 +143,7 @@ def scheduled_dates(use_case: UseCase, first: str, last: str) -> Iterator[str]:
 
     The partition of a scheduled training is the local date of its tick, as `CronPartitionTimetable` has it.
     """
-    from croniter import croniter
+    from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
 
     ticks = croniter(use_case.training.schedule, datetime.combine(partitions.parse(first), time.max))
     while (date := partitions.key_of(ticks.get_next(datetime).date())) <= partitions.shift(last, 1):
