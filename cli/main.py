@@ -47,6 +47,9 @@ COMMANDS = {
     "simulate": Lazy(
         "cli.commands.simulate:simulate", "Replay a range of days under several policies, without Airflow."
     ),
+    "triggers": Lazy(
+        "cli.commands.triggers:triggers", "Score what asked for trainings by the weeks that followed."
+    ),
     "verify": Lazy(
         "cli.commands.verify:verify", "Prove that the ledger is unchanged and MLflow agrees with it."
     ),

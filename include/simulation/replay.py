@@ -95,6 +95,7 @@ class Replay:
 
     def _watch(self, day: str) -> None:
         """Score and monitor a day, and follow the order that monitoring may give."""
+        from include.monitoring.hindsight import score_past_decisions
         from include.monitoring.stage import monitor
         from include.scoring.stage import score
 
@@ -102,6 +103,7 @@ class Replay:
         with suppress(NothingToDo):
             score(use_case, day, workspace=self.workspace)
             health = monitor(use_case, day, actor=ACTOR, workspace=self.workspace)
+            score_past_decisions(use_case, day, actor=ACTOR, workspace=self.workspace)
             self._tell(day, "drift", "performance")
             if health.train_as_of is not None:
                 self._train(health.train_as_of, reason="monitoring", order=health.retraining_id)
