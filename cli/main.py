@@ -64,6 +64,9 @@ COMMANDS = {
     "backtest": Lazy(
         "cli.commands.replay:backtest", "Show which past verdicts other rules would have changed."
     ),
+    "triggers": Lazy(
+        "cli.commands.triggers:triggers", "Score what asked for trainings by the weeks that followed."
+    ),
     "verify": Lazy(
         "cli.commands.verify:verify", "Prove that the ledger is unchanged and MLflow agrees with it."
     ),

@@ -13,6 +13,7 @@ the batch and clear the task. It is safe to repeat.
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
 from airlock.declaration import asset, common, declared
+from airlock.notifiers import alerting
 from airlock.operators.features import BuildFeaturesOperator
 
 for use_case in declared("features"):
@@ -20,4 +21,9 @@ for use_case in declared("features"):
         **common(use_case, "features", __doc__),
         schedule=PartitionedAssetTimetable(assets=asset(use_case, "batches")),
     ):
-        BuildFeaturesOperator(task_id="build", use_case=use_case.name, outlets=[asset(use_case, "features")])
+        BuildFeaturesOperator(
+            task_id="build",
+            use_case=use_case.name,
+            outlets=[asset(use_case, "features")],
+            **alerting(use_case.name, "features"),
+        )

@@ -18,6 +18,7 @@ monitoring follow by themselves. A backfill of old dates promotes nothing and or
 from airflow.sdk import DAG, CronPartitionTimetable
 
 from airlock.declaration import KEY_FORMAT, asset, common, declared
+from airlock.notifiers import alerting
 from airlock.operators.ingestion import IngestBatchOperator
 
 for use_case in declared("ingest"):
@@ -28,4 +29,9 @@ for use_case in declared("ingest"):
             use_case.source.schedule, timezone=use_case.source.timezone, run_offset=-1, key_format=KEY_FORMAT
         ),
     ):
-        IngestBatchOperator(task_id="ingest", use_case=use_case.name, outlets=[asset(use_case, "batches")])
+        IngestBatchOperator(
+            task_id="ingest",
+            use_case=use_case.name,
+            outlets=[asset(use_case, "batches")],
+            **alerting(use_case.name, "ingestion"),
+        )

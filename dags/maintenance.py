@@ -8,6 +8,9 @@ somewhere else.
 **When `reconcile_…` is red,** MLflow's champion alias is not the version that the ledger promoted: somebody
 moved it past the gates, or a promotion was cut short. Scoring follows the ledger meanwhile.
 
+**When `watch_…` is red,** a use case has had no batches, labels, predictions or monitoring for longer than
+its schedule allows: its DAGs are paused, fail, or wait for files. One whose `end_date` has passed is quiet.
+
 `tidy_…` merges small files and removes those that no version of the last 90 days needs.
 """
 
@@ -15,7 +18,13 @@ import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable
 
 from airlock.declaration import RETRY_POLICY, declared_for_maintenance
-from airlock.operators.maintenance import MaintainTablesOperator, ReconcileAliasOperator, VerifyLedgerOperator
+from airlock.notifiers import alerting
+from airlock.operators.maintenance import (
+    MaintainTablesOperator,
+    ReconcileAliasOperator,
+    VerifyLedgerOperator,
+    WatchUseCaseOperator,
+)
 
 with DAG(
     dag_id="airlock.maintenance",
@@ -31,5 +40,7 @@ with DAG(
 ):
     VerifyLedgerOperator(task_id="verify_ledger")
     for use_case in declared_for_maintenance():
-        ReconcileAliasOperator(task_id=f"reconcile_{use_case.name}", use_case=use_case.name)
-        MaintainTablesOperator(task_id=f"tidy_{use_case.name}", use_case=use_case.name)
+        name = use_case.name
+        ReconcileAliasOperator(task_id=f"reconcile_{name}", use_case=name, **alerting(name, "alias"))
+        WatchUseCaseOperator(task_id=f"watch_{name}", use_case=name, **alerting(name, "watch"))
+        MaintainTablesOperator(task_id=f"tidy_{name}", use_case=name)

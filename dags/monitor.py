@@ -16,6 +16,7 @@ safe to repeat.
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
 from airlock.declaration import asset, common, declared
+from airlock.notifiers import alerting
 from airlock.operators.monitoring import MonitorPartitionOperator, OrderTrainingOperator
 
 for use_case in declared("monitor"):
@@ -24,7 +25,10 @@ for use_case in declared("monitor"):
         schedule=PartitionedAssetTimetable(assets=asset(use_case, "predictions")),
     ):
         monitor = MonitorPartitionOperator(
-            task_id="monitor", use_case=use_case.name, outlets=[asset(use_case, "health")]
+            task_id="monitor",
+            use_case=use_case.name,
+            outlets=[asset(use_case, "health")],
+            **alerting(use_case.name, "drift", "performance"),
         )
         order = OrderTrainingOperator(
             task_id="order_training", train_dag_id=f"{use_case.name}.train", monitored_by=monitor.task_id

@@ -166,11 +166,13 @@ class Ledger:
         partition: str | None = None,
         verdict: Verdict | None = None,
         since: str | None = None,
+        as_of_since: str | None = None,
         limit: int | None = None,
     ) -> list[Decision]:
         """Return the decisions that match, newest first; of several gates, those of any.
 
-        With `since` only those about that partition and later ones.
+        With `since` those about this partition or later ones, with `as_of_since` those of this data time or
+        later.
         """
         query = _decisions.select().order_by(_decisions.c.sequence.desc()).limit(limit)
         wanted = {"use_case": use_case, "partition": partition, "verdict": verdict}
@@ -181,6 +183,8 @@ class Ledger:
             query = query.where(_decisions.c.gate.in_([gate] if isinstance(gate, str) else gate))
         if since is not None:
             query = query.where(_decisions.c.partition >= since)
+        if as_of_since is not None:
+            query = query.where(_decisions.c.as_of >= as_of_since)
         with self._connection() as connection:
             return [_decision(row) for row in connection.execute(query)]
 

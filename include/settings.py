@@ -68,6 +68,17 @@ class Settings(BaseSettings):
     airflow_password: SecretStr = Field(
         SecretStr(""), description="password of that user; empty: drawn at random"
     )
+    public_url: str = Field(
+        "",
+        description="address at which people reach the Airflow UI, for links; empty: host and port",
+    )
+    alert_webhook_url: SecretStr = Field(
+        SecretStr(""),
+        description="address alerts are posted to, https or on this machine; empty: none",
+    )
+    alert_connection: str = Field(
+        "", description="Airflow connection that holds this address instead; empty: none"
+    )
     mlflow_host: str = Field(
         "127.0.0.1", description="address that the MLflow server of `make demo` listens on"
     )
@@ -99,6 +110,10 @@ class Settings(BaseSettings):
     def ledger(self) -> str:
         """SQLAlchemy URL, with its password: never log it."""
         return self.ledger_url.get_secret_value() or f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def public_address(self) -> str:
+        return (self.public_url or f"http://{self.airflow_host}:{self.airflow_port}").rstrip("/")
 
     @property
     def mlflow(self) -> str:

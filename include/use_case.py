@@ -18,6 +18,7 @@ from include.settings import PROJECT_ROOT, Settings
 from include.use_case_sections import (
     DEFAULT_KIND,
     NAME_PATTERN,
+    Alerts,
     Card,
     Contract,
     Drop,
@@ -62,6 +63,7 @@ class UseCase(Section):
     promotion: Promotion = Promotion()
     monitoring: Monitoring = Monitoring()
     card: Card = Card()
+    alerts: Alerts = Field(default_factory=Alerts)
 
     @model_validator(mode="after")
     def _columns_are_declared(self) -> UseCase:

@@ -103,28 +103,33 @@ def _evidence(
 ) -> retraining.RetrainingEvidence:
     policy, ledger, name = use_case.monitoring.retraining, workspace.ledger, use_case.name
     marks = marks_of(ledger, name, partition, policy)
-    trained = _before(ledger, name, _TRAINING, as_of)
+    training = _newest_before(ledger, name, _TRAINING, as_of)
+    champion = _newest_before(ledger, name, "promotion", as_of)
+    counts_labels = policy.new_labels is not None or policy.new_labels_share is not None
     return retraining.RetrainingEvidence(
         partition=partition,
         as_of=as_of,
         considered=list(marks),
         marked={day: gates for day, gates in marks.items() if gates},
         # Not the newest of all: a training that is repeated must not meet the champion that it made.
-        champion_as_of=_before(ledger, name, "promotion", as_of),
-        trained_as_of=trained,
-        new_labels=_labels_since(use_case, trained, as_of, workspace) if policy.new_labels else 0,
+        champion_as_of=champion.as_of if champion else None,
+        trained_as_of=training.as_of if training else None,
+        new_labels=_labels_since(use_case, training, as_of, workspace) if counts_labels else 0,
+        learned_labels=training.evidence["train_rows"] if training else 0,
         orders=_orders(ledger, name, partition),
         suspect=_suspect(ledger, name, partition, policy),
     )
 
 
-def _before(ledger: Ledger, name: str, gate: str, as_of: str) -> str | None:
-    opened = [found.as_of for found in ledger.find(use_case=name, gate=gate) if found.verdict.opens]
-    return max((found for found in opened if found < as_of), default=None)
+def _newest_before(ledger: Ledger, name: str, gate: str, as_of: str) -> Decision | None:
+    opened = [found for found in ledger.find(use_case=name, gate=gate) if found.verdict.opens]
+    return max(
+        (found for found in opened if found.as_of < as_of), key=lambda found: found.as_of, default=None
+    )
 
 
-def _labels_since(use_case: UseCase, trained: str | None, as_of: str, workspace: Workspace) -> int:
-    last = partitions.last_visible(as_of)
+def _labels_since(use_case: UseCase, training: Decision | None, as_of: str, workspace: Workspace) -> int:
+    last, trained = partitions.last_visible(as_of), training.as_of if training else None
     first = trained or use_case.source.start_date.isoformat()
     reach = use_case.labels.delay_days + _LATE_LABEL_DAYS
     days = partitions.span(max(partitions.shift(first, -reach), use_case.source.start_date.isoformat()), last)

@@ -6,6 +6,7 @@ nothing is a decision too, with the reason that held it back.
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import Literal
 
@@ -32,6 +33,7 @@ class RetrainingEvidence(BaseModel):
         champion_as_of: as-of of the newest champion, whichever model scored this partition; None without one.
         trained_as_of: as-of of the newest training before this one; None without one.
         new_labels: labels that became known since then.
+        learned_labels: labels that that training learned from.
         orders: as-ofs of the trainings that monitoring ordered in the 30 data days before.
         suspect: newest batches that ingestion refused or warned of, with its verdict.
         request: the person's reason; empty for the others.
@@ -48,6 +50,7 @@ class RetrainingEvidence(BaseModel):
     champion_as_of: str | None
     trained_as_of: str | None = None
     new_labels: int = 0
+    learned_labels: int = 0
     orders: list[str] = []
     suspect: dict[str, str] = {}
     request: str = ""
@@ -96,16 +99,25 @@ def ground_of(evidence: RetrainingEvidence, policy: Retraining) -> str | None:
     if evidence.partition in marked and len(marked) >= policy.violations:
         marks = "; ".join(f"{day}: {' and '.join(gates)}" for day, gates in sorted(marked.items()))
         return f"{len(marked)} of {len(evidence.considered)} days marked ({marks})"
-    if "labels" in policy.triggers and policy.new_labels and evidence.new_labels >= policy.new_labels:
-        return f"{evidence.new_labels} labels have come since the newest training"
+    # More of the same is worth a training when one is due anyway; by itself it orders one only if it may.
+    counts = evidence.asked_by == "schedule" or "labels" in policy.triggers
+    if counts and evidence.new_labels >= _enough_labels(evidence, policy):
+        new, learned = evidence.new_labels, evidence.learned_labels
+        return f"{new} labels have come since the newest training, which learned from {learned}"
     return None
+
+
+def _enough_labels(evidence: RetrainingEvidence, policy: Retraining) -> float:
+    limits = [float(policy.new_labels)] if policy.new_labels else []
+    if policy.new_labels_share and evidence.learned_labels:
+        limits.append(policy.new_labels_share * evidence.learned_labels)
+    return min(limits, default=math.inf)
 
 
 def _counted(evidence: RetrainingEvidence, policy: Retraining) -> dict[str, list[str]]:
     """Return the marks of the gates that may order a training."""
-    counted = {
-        day: [gate for gate in gates if gate in policy.triggers] for day, gates in evidence.marked.items()
-    }
+    wanted: set[str] = set(policy.triggers)
+    counted = {day: [gate for gate in gates if gate in wanted] for day, gates in evidence.marked.items()}
     return {day: gates for day, gates in counted.items() if gates}
 
 

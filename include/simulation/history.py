@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypedDict
 
 from pydantic import SecretStr
 
@@ -89,16 +90,21 @@ def prepare(
     )
 
 
+class _Day(TypedDict):
+    """What the data stages made of a day, with the version of every table after it."""
+
+    built: bool
+    versions: dict[str, int]
+
+
 class _Record:
     """The days that are through, with the versions of the tables after each; replaced at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.days: dict[str, dict[str, object]] = (
-            json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        )
+        self.days: dict[str, _Day] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
-    def add(self, day: str, outcome: dict[str, object]) -> None:
+    def add(self, day: str, outcome: _Day) -> None:
         self.days[day] = outcome
         draft = self._path.with_suffix(".draft")
         draft.write_text(json.dumps(self.days), encoding="utf-8")
@@ -126,7 +132,7 @@ def _key(use_case: UseCase, first: str, settings: Settings) -> str:
     return digest([declared, load_features(use_case, settings).version, code, settings.landing, first])
 
 
-def _run(use_case: UseCase, day: str, workspace: Workspace) -> dict[str, object]:
+def _run(use_case: UseCase, day: str, workspace: Workspace) -> _Day:
     from include.features.stage import build
     from include.ingestion.stage import ingest
 

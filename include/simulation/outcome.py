@@ -188,12 +188,12 @@ def _deployment(new: Champion, old: Champion, replay: Replay) -> Deployment:
     days = partitions.span(new.effective_from, partitions.shift(new.effective_from, _WEEK - 1))
     lake, name = replay.workspace.lake, replay.policy.use_case.name
     rows = lake.read(name, "features", partitions=days).merge(_labels(replay, days), on=[PARTITION, ROW_KEY])
-    found = {"difference": None, "harmful": False, "harmful_by_days": False}
+    found: dict[str, float | bool | None] = {"difference": None, "harmful": False, "harmful_by_days": False}
     label = rows[LABEL].to_numpy(dtype=int)
     if rows[PARTITION].nunique() > 1 and len(set(label)) > 1:
-        scores = [_scores(champion, rows, replay) for champion in (new, old)]
-        by_rows = paired_auc_difference(label, *scores)
-        by_days = paired_auc_difference(label, *scores, rows[PARTITION].to_numpy())
+        after, before = _scores(new, rows, replay), _scores(old, rows, replay)
+        by_rows = paired_auc_difference(label, after, before)
+        by_days = paired_auc_difference(label, after, before, rows[PARTITION].to_numpy())
         found = {
             "difference": round(by_rows.difference, 6),
             "harmful": by_rows.upper(HARM_ALPHA) < 0,

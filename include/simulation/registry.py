@@ -54,7 +54,7 @@ class SimulatedRegistry(Registry):
         self._aliases: dict[str, str] = {}
 
     @property
-    def client(self) -> MlflowClient:  # type: ignore[override]  # a plain property is enough to refuse
+    def client(self) -> MlflowClient:
         self._refuse()
 
     def _refuse(self) -> NoReturn:

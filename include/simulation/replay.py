@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from include import partitions
+from include.alerts.stage import judge_alerts
 from include.errors import GateRefused, GateUndecided, NothingToDo
 from include.ledger import Ledger
 from include.registry import Registry
@@ -31,7 +32,7 @@ class _QuickLedger(Ledger):
 
     @cached_property
     def _engine(self) -> sa.Engine:
-        engine: sa.Engine = Ledger._engine.func(self)
+        engine = super()._engine
         sa.event.listen(engine, "connect", _without_waiting)
         return engine
 
@@ -84,6 +85,7 @@ class Replay:
             self.workspace.lake.today = day
             for decision in self.history.decisions_of(day):
                 self.workspace.ledger.append(decision.model_copy(update={"id": ""}))
+            self._tell(day, "ingestion", "features")
             if day in self.history.built:
                 self._watch(day)
             as_of = partitions.shift(day, 1)
@@ -93,6 +95,7 @@ class Replay:
 
     def _watch(self, day: str) -> None:
         """Score and monitor a day, and follow the order that monitoring may give."""
+        from include.monitoring.hindsight import score_past_decisions
         from include.monitoring.stage import monitor
         from include.scoring.stage import score
 
@@ -100,8 +103,14 @@ class Replay:
         with suppress(NothingToDo):
             score(use_case, day, workspace=self.workspace)
             health = monitor(use_case, day, actor=ACTOR, workspace=self.workspace)
+            score_past_decisions(use_case, day, actor=ACTOR, workspace=self.workspace)
+            self._tell(day, "drift", "performance")
             if health.train_as_of is not None:
                 self._train(health.train_as_of, reason="monitoring", order=health.retraining_id)
+
+    def _tell(self, day: str, *gates: str) -> None:
+        """Record what people would be told; nothing is sent."""
+        judge_alerts(self.policy.use_case, day, gates=gates, actor=ACTOR, workspace=self.workspace)
 
     def _train(self, as_of: str, *, reason: str, order: str | None) -> None:
         from include.evaluation.stage import evaluate
@@ -136,7 +145,7 @@ def scheduled_dates(use_case: UseCase, first: str, last: str) -> Iterator[str]:
 
     The partition of a scheduled training is the local date of its tick, as `CronPartitionTimetable` has it.
     """
-    from croniter import croniter
+    from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
 
     ticks = croniter(use_case.training.schedule, datetime.combine(partitions.parse(first), time.max))
     while (date := partitions.key_of(ticks.get_next(datetime).date())) <= partitions.shift(last, 1):

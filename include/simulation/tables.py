@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from datetime import date
+from typing import TYPE_CHECKING, NoReturn
 
 from include.errors import ConfigurationError, NotFound
 from include.hashing import hash_rows
-from include.lake import Lake, TableRef, as_arrow
+from include.lake import Lake, TableRef
+from include.lake_rows import Audit, as_arrow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,16 +142,26 @@ class SimulatedLake(Lake):
         own = self._own.setdefault(table, _Table())
         content = hash_rows(rows, salt=f"{source_hash}{contract_hash}")
         if self.content_hash(use_case, table, partition) != content:
-            audit: dict[str, Any] = {
-                "partition": partition,
-                "ingested_at": datetime.now(UTC),
-                "source_hash": source_hash,
-                "contract_hash": contract_hash,
-                "content_hash": content,
-            }
-            own.parts[partition] = as_arrow(rows.assign(**audit), None)
+            own.parts[partition] = as_arrow(rows, Audit(partition, source_hash, contract_hash, content), None)
             own.version += 1
         return TableRef(use_case=use_case, table=table, version=own.version, first=partition, last=partition)
+
+    def write_batches(
+        self,
+        use_case: str,
+        table: str,
+        partition: str,
+        batches: Callable[[], Iterable[pa.RecordBatch]],
+        *,
+        source_hash: str,
+        contract_hash: str,
+    ) -> TableRef:
+        import pyarrow as pa
+
+        rows: pd.DataFrame = pa.Table.from_batches(batches()).to_pandas()
+        return self.write_partition(
+            use_case, table, partition, rows, source_hash=source_hash, contract_hash=contract_hash
+        )
 
     def find(self, use_case: str, table: str, version: int | None = None) -> DeltaTable | None:
         self._no_delta(table)

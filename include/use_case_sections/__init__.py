@@ -3,6 +3,7 @@
 Durations are days and thresholds are shares between 0 and 1 unless a name says otherwise.
 """
 
+from include.use_case_sections.alerts import Alerts, AlertSeverity, ChannelName, Route, Watch
 from include.use_case_sections.base import (
     METRICS,
     NAME_PATTERN,
@@ -127,6 +128,8 @@ __all__ = [
     "RELATIVE_METRICS",
     "TABLE_RULES",
     "USUAL_FLOORS",
+    "AlertSeverity",
+    "Alerts",
     "Alpha",
     "Approval",
     "BaselineGate",
@@ -136,6 +139,7 @@ __all__ = [
     "Card",
     "ChampionGate",
     "Change",
+    "ChannelName",
     "ClassName",
     "ClassWeight",
     "Column",
@@ -202,6 +206,7 @@ __all__ = [
     "Replace",
     "Replayed",
     "Retraining",
+    "Route",
     "RowRule",
     "Rule",
     "RulePolicy",
@@ -231,6 +236,7 @@ __all__ = [
     "ValueGate",
     "Volume",
     "Wait",
+    "Watch",
     "Zone",
     "default_model",
     "tunable",

@@ -11,19 +11,26 @@ from include.use_case_sections.base import Alpha, Days, Section
 Trigger = Literal["drift", "performance", "labels"]
 
 
+def _usual_triggers() -> list[Trigger]:
+    return ["drift", "performance"]
+
+
 class Retraining(Section):
     """When a training starts. It yields a candidate that must pass every gate; it deploys nothing."""
 
     triggers: list[Trigger] = Field(
-        default_factory=lambda: ["drift", "performance", "labels"],
-        description="what may order a training; an empty list leaves the schedule and people",
+        default_factory=_usual_triggers,
+        description="what monitoring may order a training for; an empty list leaves the schedule and people",
     )
     violations: int = Field(
         3, ge=1, description="so many of the last partitions must be marked, the newest too"
     )
     of_last: int = Field(7, ge=1)
     new_labels: int | None = Field(
-        None, ge=1, description="labels that came since the newest training and order another; null: never"
+        None, ge=1, description="labels since the newest training that are a ground for another; null: none"
+    )
+    new_labels_share: float | None = Field(
+        None, gt=0, description="the same as a share of the labels that the newest training learned from"
     )
     cool_down_days: int = Field(7, ge=0, description="data days after the champion's as-of")
     max_orders_per_30_days: int = Field(2, ge=0)

@@ -78,5 +78,10 @@ def partition_of(context: Context) -> str:
 
 def actor_of(context: Context) -> str:
     """Return who asked for a run: a user's name, or the kind of run that started it."""
-    run = context["dag_run"]
-    return run.triggering_user_name or str(getattr(run.run_type, "value", run.run_type))
+    return context["dag_run"].triggering_user_name or run_type_of(context)
+
+
+def run_type_of(context: Context) -> str:
+    """Return the kind of a run: `scheduled`, `manual`, `backfill` or `asset_triggered`."""
+    run_type = context["dag_run"].run_type
+    return str(getattr(run_type, "value", run_type))

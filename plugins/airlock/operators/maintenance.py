@@ -35,6 +35,18 @@ class ReconcileAliasOperator(AirlockOperator):
         return {"decision_id": decision.id}
 
 
+class WatchUseCaseOperator(AirlockOperator):
+    """Fail when batches, labels, predictions or monitoring stay away for longer than its schedule allows."""
+
+    def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
+        from datetime import UTC, datetime
+
+        from include.maintenance.watch import watch
+
+        decision = watch(use_case, now=datetime.now(UTC), actor=actor_of(context), workspace=workspace)
+        return {"decision_id": decision.id}
+
+
 class MaintainTablesOperator(AirlockOperator):
     """Merge small files and remove those that no version within the retention names.
 

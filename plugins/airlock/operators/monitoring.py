@@ -26,9 +26,12 @@ class MonitorPartitionOperator(AirlockOperator):
     operator_extra_links = (DecisionLink(), ReportLink())
 
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
+        from include.monitoring.hindsight import score_past_decisions
         from include.monitoring.stage import monitor
 
-        health = monitor(use_case, partition_of(context), actor=actor_of(context), workspace=workspace)
+        partition, actor = partition_of(context), actor_of(context)
+        health = monitor(use_case, partition, actor=actor, workspace=workspace)
+        score_past_decisions(use_case, partition, actor=actor, workspace=workspace)
         return {"decision_id": health.retraining_id, **health.model_dump(exclude={"metrics"})}
 
     def execute(self, context: Context) -> dict[str, Any]:

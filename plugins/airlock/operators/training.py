@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airlock.operators.base import AirlockOperator, actor_of
+from airlock.operators.base import AirlockOperator, actor_of, run_type_of
 from include.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -34,9 +34,13 @@ class TrainCandidateOperator(AirlockOperator):
         if order := context["params"].get("decision_id"):
             ordered_by(order, use_case, as_of, workspace.ledger)
         else:
-            asked_by = "schedule" if context["dag_run"].run_type == "scheduled" else "person"
             admit_training(
-                use_case, as_of, asked_by=asked_by, request=reason, actor=actor, workspace=workspace
+                use_case,
+                as_of,
+                asked_by="schedule" if run_type_of(context) == "scheduled" else "person",
+                request=reason,
+                actor=actor,
+                workspace=workspace,
             )
         run = train(use_case, as_of, reason=reason, actor=actor, workspace=workspace)
         return run.model_dump()
