@@ -13,7 +13,7 @@ import numpy as np
 from include.decisions import code_version
 from include.lake import LABEL, PARTITION
 from include.problems.base import Array, Labels
-from include.stats.jackknife import leave_one_block_out
+from include.stats.leave_one_out import leave_one_block_out
 from include.training import explaining, plots
 from include.training.assembling import TrainingSet
 
