@@ -89,6 +89,14 @@ class Settings(BaseSettings):
     )
 
     @field_validator("home", "use_cases_dir", "policies_dir", "signing_key", "signing_public_key")
+    openlineage: bool = Field(
+        True, description="tell OpenLineage of what every task read and wrote, see docs/lineage.md"
+    )
+    openlineage_transport: str = Field(
+        "", description="OpenLineage transport as JSON; empty: the file <home>/lineage/events.jsonl"
+    )
+
+    @field_validator("home", "use_cases_dir")
     @classmethod
     def _from_the_project(cls, path: Path | None) -> Path | None:
         """Take a relative path from the project root, not from wherever a process happens to stand."""
