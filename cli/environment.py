@@ -205,6 +205,8 @@ def _openlineage(settings: Settings) -> dict[str, dict[str, str]]:
             "namespace": "airlock",
             # Our operators tell of their tables; the text of their modules says nothing more.
             "disable_source_code": "True",
+            # In a process forked from the task, as is the default, the Delta library cannot be used.
+            "execute_in_thread": "True",
         }
     }
 

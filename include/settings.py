@@ -88,7 +88,6 @@ class Settings(BaseSettings):
         True, description="import the heavy libraries once, before task processes are forked"
     )
 
-    @field_validator("home", "use_cases_dir", "policies_dir", "signing_key", "signing_public_key")
     openlineage: bool = Field(
         True, description="tell OpenLineage of what every task read and wrote, see docs/lineage.md"
     )
@@ -96,7 +95,7 @@ class Settings(BaseSettings):
         "", description="OpenLineage transport as JSON; empty: the file <home>/lineage/events.jsonl"
     )
 
-    @field_validator("home", "use_cases_dir")
+    @field_validator("home", "use_cases_dir", "policies_dir", "signing_key", "signing_public_key")
     @classmethod
     def _from_the_project(cls, path: Path | None) -> Path | None:
         """Take a relative path from the project root, not from wherever a process happens to stand."""
