@@ -123,6 +123,7 @@ def airflow_environment(
         _execution(settings),
         _api(settings, api_port, execution_port),
         _identity(settings),
+        _openlineage(settings),
     ):
         for section, values in part.items():
             for option, value in values.items():
@@ -185,6 +186,28 @@ def _identity(settings: Settings) -> dict[str, dict[str, str]]:
         },
         "api": {"secret_key": keys.api_secret},
         "api_auth": {"jwt_secret": keys.jwt_secret},
+    }
+
+
+def _openlineage(settings: Settings) -> dict[str, dict[str, str]]:
+    """Where Airflow's provider sends its events. Switched off, it imports next to nothing."""
+    if not settings.openlineage:
+        return {"openlineage": {"disabled": "True"}}
+    file = settings.home / "lineage" / "events.jsonl"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    transport = settings.openlineage_transport or json.dumps(
+        {"type": "file", "log_file_path": str(file), "append": True}
+    )
+    return {
+        "openlineage": {
+            "disabled": "False",
+            "transport": transport,
+            "namespace": "airlock",
+            # Our operators tell of their tables; the text of their modules says nothing more.
+            "disable_source_code": "True",
+            # In a process forked from the task, as is the default, the Delta library cannot be used.
+            "execute_in_thread": "True",
+        }
     }
 
 

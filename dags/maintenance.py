@@ -11,6 +11,9 @@ moved it past the gates, or a promotion was cut short. Scoring follows the ledge
 **When `watch_…` is red,** a use case has had no batches, labels, predictions or monitoring for longer than
 its schedule allows: its DAGs are paused, fail, or wait for files. One whose `end_date` has passed is quiet.
 
+`retain_…` removes what is older than the use case's `retention.days`; its decision says what, and what was
+kept because a model in use was trained on it.
+
 `tidy_…` merges small files and removes those that no version of the last 90 days needs.
 """
 
@@ -20,6 +23,7 @@ from airflow.sdk import DAG, CronTriggerTimetable
 from airlock.declaration import RETRY_POLICY, declared_for_maintenance
 from airlock.notifiers import alerting
 from airlock.operators.maintenance import (
+    EnforceRetentionOperator,
     MaintainTablesOperator,
     ReconcileAliasOperator,
     VerifyLedgerOperator,
@@ -43,4 +47,6 @@ with DAG(
         name = use_case.name
         ReconcileAliasOperator(task_id=f"reconcile_{name}", use_case=name, **alerting(name, "alias"))
         WatchUseCaseOperator(task_id=f"watch_{name}", use_case=name, **alerting(name, "watch"))
-        MaintainTablesOperator(task_id=f"tidy_{name}", use_case=name)
+        retain = EnforceRetentionOperator(task_id=f"retain_{name}", use_case=name)
+        # Nothing to remove is no reason to leave the tables untidy.
+        retain >> MaintainTablesOperator(task_id=f"tidy_{name}", use_case=name, trigger_rule="none_failed")

@@ -88,6 +88,13 @@ class Settings(BaseSettings):
         True, description="import the heavy libraries once, before task processes are forked"
     )
 
+    openlineage: bool = Field(
+        True, description="tell OpenLineage of what every task read and wrote, see docs/lineage.md"
+    )
+    openlineage_transport: str = Field(
+        "", description="OpenLineage transport as JSON; empty: the file <home>/lineage/events.jsonl"
+    )
+
     @field_validator("home", "use_cases_dir", "policies_dir", "signing_key", "signing_public_key")
     @classmethod
     def _from_the_project(cls, path: Path | None) -> Path | None:

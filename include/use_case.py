@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from include.errors import UseCaseError
 from include.hashing import digest
-from include.lake import AUDIT_COLUMNS
+from include.lake import AUDIT_COLUMNS, SIDE_TABLE_PREFIX, TABLES
 from include.settings import PROJECT_ROOT, Settings
 from include.use_case_sections import (
     DEFAULT_KIND,
@@ -31,10 +31,12 @@ from include.use_case_sections import (
     Privacy,
     Problem,
     Promotion,
+    Retention,
     Section,
     Source,
     Training,
 )
+from include.use_case_sections.retention import RAW
 
 FILE_NAME = "use_case.yaml"
 _MAX_BYTES = 1_000_000
@@ -62,6 +64,7 @@ class UseCase(Section):
     evaluation: Evaluation = Field(default_factory=Evaluation)
     promotion: Promotion = Promotion()
     monitoring: Monitoring = Monitoring()
+    retention: Retention = Retention()
     card: Card = Card()
     alerts: Alerts = Field(default_factory=Alerts)
 
@@ -77,6 +80,15 @@ class UseCase(Section):
         for place, columns in named.items():
             if unknown := set(columns) - set(self.contract.columns):
                 raise ValueError(f"{place} names {sorted(unknown)}, which contract.columns does not declare")
+        return self
+
+    @model_validator(mode="after")
+    def _kept_tables_exist(self) -> UseCase:
+        known = {*TABLES, RAW, *(f"{SIDE_TABLE_PREFIX}{name}" for name in self.source.side_tables)}
+        if unknown := set(self.retention.days) - known:
+            raise ValueError(
+                f"retention.days names {sorted(unknown)}, which is no table; there are {sorted(known)}"
+            )
         return self
 
     @model_validator(mode="after")

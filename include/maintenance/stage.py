@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from include.champions import newest_champion
 from include.decisions import Decision, Ruling, Subject, Verdict, decide
 from include.errors import GateRefused
-from include.lake import TABLES
+from include.lake import SIDE_TABLE_PREFIX, TABLES
+from include.live_models import training_sets_in_use
 from include.registry import CHAMPION
 from include.use_case import UseCase
 from include.workspace import Workspace
@@ -70,13 +71,34 @@ def reconcile_alias(use_case: UseCase, *, actor: str, workspace: Workspace) -> D
 def maintain_tables(use_case: UseCase, *, retention_days: int, workspace: Workspace) -> dict[str, int]:
     """Merge small files and remove those that no version within the retention names.
 
+    Files of the versions that the training set of a model in use names stay, however old they are.
+
     Returns:
         Number of files removed, by table.
     """
     removed: dict[str, int] = {}
-    for table in TABLES:
+    kept = _versions_in_use(use_case, workspace)
+    side = [f"{SIDE_TABLE_PREFIX}{name}" for name in use_case.source.side_tables]
+    for table in (*TABLES, *side):
         delta = workspace.lake.find(use_case.name, table)
         if delta is not None:
             delta.optimize.compact()
-            removed[table] = len(delta.vacuum(retention_hours=retention_days * 24, dry_run=False))
+            gone = delta.vacuum(
+                retention_hours=retention_days * 24,
+                dry_run=False,
+                keep_versions=sorted(kept.get(table, set())) or None,
+                # The library refuses less than a week, unless it is told that this is meant.
+                enforce_retention_duration=False,
+            )
+            removed[table] = len(gone)
     return removed
+
+
+def _versions_in_use(use_case: UseCase, workspace: Workspace) -> dict[str, set[int]]:
+    """Return the versions of each table that training sets name and that can still be read."""
+    known = workspace.lake.partitions(use_case.name, "batches")
+    kept: dict[str, set[int]] = {}
+    for used in training_sets_in_use(workspace.ledger, use_case.name, known[-1]) if known else []:
+        for ref in used.refs:
+            kept.setdefault(ref.table, set()).add(ref.version)
+    return kept

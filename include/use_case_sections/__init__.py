@@ -84,6 +84,7 @@ from include.use_case_sections.problem import (
     RegressionProblem,
 )
 from include.use_case_sections.promotion import Approval, Promotion
+from include.use_case_sections.retention import Retention
 from include.use_case_sections.retraining import Retraining, Trigger
 from include.use_case_sections.source import (
     DEFAULT_KIND,
@@ -205,6 +206,7 @@ __all__ = [
     "RegressionProblem",
     "Replace",
     "Replayed",
+    "Retention",
     "Retraining",
     "Route",
     "RowRule",

@@ -12,7 +12,9 @@ from airlock.links import DecisionLink
 from include.errors import ConfigurationError, GateRefused, GateUndecided, NothingToDo, TrainingNotNeeded
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseOperatorLink, Context
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     from include.use_case import UseCase
     from include.workspace import Workspace
@@ -31,11 +33,15 @@ class AirlockOperator(BaseOperator):
     template_fields = ("use_case",)
     operator_extra_links: tuple[BaseOperatorLink, ...] = (DecisionLink(),)
     ui_color = "#e8eef7"
+    # Tables of the lake that a step reads and writes, for OpenLineage; `side tables` and `model` as well.
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
 
     def __init__(self, *, use_case: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.use_case = use_case
         self.references: dict[str, Any] = {}
+        self.partition: str | None = None
 
     @abstractmethod
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
@@ -45,6 +51,7 @@ class AirlockOperator(BaseOperator):
         from include.workspace import Workspace
 
         workspace = Workspace()
+        self.partition = context["dag_run"].partition_key
         try:
             self.references = self.step(context, workspace.use_case(self.use_case), workspace)
         except (NothingToDo, GateUndecided) as reason:
@@ -55,6 +62,24 @@ class AirlockOperator(BaseOperator):
             self._remember(refusal)
             raise
         return self.references
+
+    def get_openlineage_facets_on_complete(
+        self, task_instance: RuntimeTaskInstance
+    ) -> OperatorLineage[Any, Any]:
+        """Tell OpenLineage's listener what was read and written."""
+        from airlock.openlineage_events import lineage_of
+        from include.workspace import Workspace
+
+        return lineage_of(self, Workspace(), self.partition, published=True)
+
+    def get_openlineage_facets_on_failure(
+        self, task_instance: RuntimeTaskInstance
+    ) -> OperatorLineage[Any, Any]:
+        """Tell what was read, and the decision that shut the door; nothing was written."""
+        from airlock.openlineage_events import lineage_of
+        from include.workspace import Workspace
+
+        return lineage_of(self, Workspace(), self.partition, published=False)
 
     def _remember(self, reason: Exception) -> None:
         """Let the task's link lead to the decision that shut the door."""

@@ -21,6 +21,9 @@ class EvaluateCandidateOperator(AirlockOperator):
     :param trained_by: id of the task that trained it.
     """
 
+    reads = ("features", "labels", "model")
+    writes = ("model",)
+
     def __init__(self, *, trained_by: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.trained_by = trained_by

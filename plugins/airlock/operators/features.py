@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 class BuildFeaturesOperator(AirlockOperator):
     """Build, check and publish the features and labels of the run's partition."""
 
+    reads = ("batches", "side tables")
+    writes = ("features", "labels", "feature_profiles")
+
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
         from include.features.stage import build
 

@@ -19,6 +19,8 @@ class IngestBatchOperator(AirlockOperator):
     Fails without a retry when the contract refuses the batch; its file stays in the raw store.
     """
 
+    writes = ("batches", "side tables", "quarantine", "profiles", "snapshots")
+
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
         from include.ingestion.stage import ingest
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airlock.operators.base import AirlockOperator, actor_of
+from include.errors import NothingToDo
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -45,6 +46,18 @@ class WatchUseCaseOperator(AirlockOperator):
 
         decision = watch(use_case, now=datetime.now(UTC), actor=actor_of(context), workspace=workspace)
         return {"decision_id": decision.id}
+
+
+class EnforceRetentionOperator(AirlockOperator):
+    """Remove what is older than the use case keeps, and write into the ledger what was removed."""
+
+    def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
+        from include.maintenance.retention import enforce_retention
+
+        decision = enforce_retention(use_case, actor=actor_of(context), workspace=workspace)
+        if decision is None:
+            raise NothingToDo(f"Nothing of {use_case.name} is older than its retention.days")
+        return {"decision_id": decision.id, "removed": decision.reasons}
 
 
 class MaintainTablesOperator(AirlockOperator):

@@ -25,6 +25,9 @@ class MonitorPartitionOperator(AirlockOperator):
 
     operator_extra_links = (DecisionLink(), ReportLink())
 
+    reads = ("feature_profiles", "predictions", "labels")
+    writes = ("metrics",)
+
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
         from include.monitoring.hindsight import score_past_decisions
         from include.monitoring.stage import monitor

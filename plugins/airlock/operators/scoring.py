@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 class ScorePartitionOperator(AirlockOperator):
     """Score the run's partition with the champion of that data date; skipped while there is none."""
 
+    reads = ("features", "model")
+    writes = ("predictions",)
+
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
         from include.scoring.stage import score
 

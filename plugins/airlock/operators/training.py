@@ -21,6 +21,9 @@ class TrainCandidateOperator(AirlockOperator):
     a decision: a scheduled one is skipped where the use case trains when needed and nothing asks for it.
     """
 
+    reads = ("features", "labels")
+    writes = ("model",)
+
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
         from include import partitions
         from include.monitoring.ordering import admit_training, ordered_by
