@@ -53,7 +53,13 @@ class LoggedModel(BaseModel):
 
 
 class Registry:
-    """Runs, models, versions and aliases, in the MLflow server or database that the settings name."""
+    """Runs, models, versions and aliases, in the MLflow server or database that the settings name.
+
+    Attributes:
+        saves_models: whether a model is written anywhere; a simulation keeps it in memory.
+    """
+
+    saves_models = True
 
     def __init__(self, settings: Settings) -> None:
         self._home, self._uri = settings.home.resolve(), settings.mlflow
