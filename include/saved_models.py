@@ -99,9 +99,9 @@ def check_saved(use_case: UseCase, run_id: str, registry: Registry, *, threads: 
     if saved.unequal:
         rows = [f"{count} of {saved.compared[name]} in {name}" for name, count in saved.unequal.items()]
         raise ArtefactCorrupted(
-            f"The saved model {model.uri} answers otherwise than the one that was trained: {', '.join(rows)}. "
-            "What is saved is what would be used, so it goes no further; look for state that the estimator "
-            "does not save"
+            f"The saved model {model.uri} answers otherwise than the one that was trained: "
+            f"{', '.join(rows)}. What is saved is what would be used, so it goes no further; look for state "
+            "that the estimator does not save"
         )
     if _LOGGED not in registry.run(run_id).data.metrics:
         # Of a process that has done more than this, the memory says nothing of the model.
