@@ -37,9 +37,10 @@ class Drifts:
     raw: DriftRank
     profiles: pd.DataFrame
 
-    def today(self, partition: str) -> pd.DataFrame:
-        """Return the profiles of the partition."""
-        return self.profiles[self.profiles["partition"] == partition]
+    def today(self, partition: str) -> dict[str, dict[str, Any]]:
+        """Return the profiles of the partition by column."""
+        rows = self.profiles[self.profiles["partition"] == partition].to_dict(orient="records")
+        return {str(row["column"]): {str(name): value for name, value in row.items()} for row in rows}
 
 
 class Moved(BaseModel):
@@ -97,11 +98,10 @@ def explain(watched: Watched, verdicts: Mapping[str, Decision], drifts: Drifts) 
         verdicts: by gate; drift, performance and concept among them.
         drifts: what they rest on.
     """
-    today = {row["column"]: row for row in drifts.today(watched.partition).to_dict(orient="records")}
     drifted = verdicts["drift"]
     return Explanation(
         headline=f"Drift of {watched.partition}: {drifted.verdict.value}. {drifted.reasons[0]}",
-        moved=_moved(watched, drifts.features, today),
+        moved=_moved(watched, drifts.features, drifts.today(watched.partition)),
         predictions=_predictions(watched),
         labels=_labels(verdicts["performance"], verdicts["concept"]),
         raw=[

@@ -63,11 +63,9 @@ def render_page(watched: Watched, verdicts: Mapping[str, Decision], drifts: Drif
 
 
 def _picture(watched: Watched, verdicts: Mapping[str, Decision], drifts: Drifts) -> bytes:
-    today = drifts.today(watched.partition).set_index("column").to_dict(orient="index")
+    today = drifts.today(watched.partition)
     kinds = watched.reference.profile
-    names = list(dict.fromkeys(name.removesuffix(_NULLS) for name in drifts.features.columns))[
-        :_DRAWN_COLUMNS
-    ]
+    moved = dict.fromkeys(name.removesuffix(_NULLS) for name in drifts.features.columns)
     columns = [
         (name, kinds[name], {**today[name], "kind": kinds[name]["kind"]})
         for name in moved

@@ -112,9 +112,10 @@ def check(evidence: PerformanceEvidence, policy: Performance) -> Ruling:
     moved = decay(evidence.holdout_losses, live, allowance=policy.allowance)
     sure = evidenced >= 2 / policy.alpha
     slow = moved.value >= policy.decay_limit
+    before = float(np.mean(evidence.holdout_losses))
     reasons = [
-        f"{evidence.loss_name} {np.mean(live):.3f} over {len(live)} days against "
-        f"{np.mean(evidence.holdout_losses):.3f} on the holdout; surely above {lower:.3f}, alarming above {limit:.3f} (e = {evidenced:.3g})",
+        f"{evidence.loss_name} {np.mean(live):.3f} over {len(live)} days against {before:.3f} on the "
+        f"holdout, surely {lower:.3f}, alarming above {limit:.3f} (e = {evidenced:.3g})",
         f"rises add up to {moved.value:.1f} deviations of a day over {moved.since} days, alarming at "
         f"{policy.decay_limit:g}",
     ]
