@@ -42,6 +42,8 @@ HOLDOUT_TAG = "airlock.holdout_partitions"
 REFERENCE_FILE = "reference.parquet"
 GOLDEN_FILE = "golden.parquet"
 RECIPE_FILE = "recipe.json"
+PROFILE_FILE = "reference_profile.json"
+IMPORTANCE_FILE = "importance.json"
 
 
 class LoggedModel(BaseModel):

@@ -72,7 +72,7 @@ from include.use_case_sections.models import (
     tunable,
     with_settings,
 )
-from include.use_case_sections.monitoring import Drift, Monitoring, Performance
+from include.use_case_sections.monitoring import Concept, Drift, Monitoring, Performance, Quality
 from include.use_case_sections.patterns import Pattern
 from include.use_case_sections.privacy import Drop, Generalise, Hash, Mask, Pii, Privacy
 from include.use_case_sections.problem import (
@@ -146,6 +146,7 @@ __all__ = [
     "Column",
     "ColumnLabel",
     "Comparison",
+    "Concept",
     "ConditionsGate",
     "Contract",
     "CostMatrix",
@@ -199,6 +200,7 @@ __all__ = [
     "PythonFunction",
     "PythonSideTable",
     "PythonSource",
+    "Quality",
     "RandomForest",
     "Range",
     "RecencyWeights",
