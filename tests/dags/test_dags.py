@@ -191,3 +191,11 @@ def test_a_task_start_reads_only_its_own_use_case(tmp_path: Path) -> None:
     )
     assert "two.score" in found["dags"]
     assert not any(dag_id.startswith("one.") for dag_id in found["dags"])
+
+
+def test_ingestion_is_one_task_and_waits_only_where_that_is_declared(parsed: dict, tmp_path: Path) -> None:
+    assert parsed["dags"]["flights.ingest"]["edges"] == []
+    copy_use_case(tmp_path / "use_cases", "patient", **{"source:": "source:\n  wait: {timeout_minutes: 5}"})
+    found = parse(tmp_path, AIRLOCK_USE_CASES_DIR=str(tmp_path / "use_cases"))
+    assert found["errors"] == {}
+    assert found["dags"]["patient.ingest"]["edges"] == [["wait_for_files", "ingest"]]
