@@ -10,6 +10,7 @@ BENCHES = {
     "warm_workers": "bench.performance.warm_workers",
     "lifecycle": "bench.performance.lifecycle",
     "gates": "bench.decisions.gates",
+    "year": "bench.decisions.year",
 }
 
 

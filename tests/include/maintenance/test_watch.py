@@ -48,9 +48,7 @@ def test_data_that_ended_are_quiet() -> None:
     ("now", "newest"),
     [
         pytest.param(NOON, NEWEST, id="at noon the day before is due"),
-        pytest.param(
-            datetime(2013, 2, 10, 4, 59, tzinfo=UTC), "2013-02-08", id="before midnight there"
-        ),
+        pytest.param(datetime(2013, 2, 10, 4, 59, tzinfo=UTC), "2013-02-08", id="before midnight there"),
         pytest.param(datetime(2013, 2, 10, 5, 0, tzinfo=UTC), NEWEST, id="at the tick"),
     ],
 )

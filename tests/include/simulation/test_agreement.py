@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,8 @@ for day in partitions.span(sys.argv[1], sys.argv[2]):
 # Drawn at random by MLflow, or a name of what was drawn: they differ between any two runs.
 RANDOM = {"run_id", "evaluated_run_id", "model", "evaluation_id", "decision_id", "cause_id", "card"}
 
+RAW_STORE = re.compile(r"[^\s\"]*/_raw/")
+
 
 def told(ledger: Ledger) -> list[tuple[str, ...]]:
     """Return every decision of the stages without what is random in it, in the order taken."""
@@ -84,7 +87,8 @@ def told(ledger: Ledger) -> list[tuple[str, ...]]:
         evidence = {name: value for name, value in decision.evidence.items() if name not in RANDOM}
         about = (decision.gate, decision.partition or "", decision.as_of, decision.verdict.value)
         refs = [ref for ref in decision.data_refs if not ref.startswith("decision/")]
-        found.append((*about, *decision.reasons, *refs, canonical_json(_rounded(evidence))))
+        whole = (*about, *decision.reasons, *refs, canonical_json(_rounded(evidence)))
+        found.append(tuple(RAW_STORE.sub("_raw/", text) for text in whole))
     return found
 
 
