@@ -11,6 +11,7 @@ BENCHES = {
     "lifecycle": "bench.performance.lifecycle",
     "gates": "bench.decisions.gates",
     "promotion": "bench.decisions.promotion",
+    "year": "bench.decisions.year",
 }
 
 

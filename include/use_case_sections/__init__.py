@@ -84,7 +84,7 @@ from include.use_case_sections.problem import (
     RegressionProblem,
 )
 from include.use_case_sections.promotion import Approval, Promotion
-from include.use_case_sections.retention import Retention
+from include.use_case_sections.retention import RAW, Kept, Retention
 from include.use_case_sections.retraining import Retraining, Trigger
 from include.use_case_sections.source import (
     DEFAULT_KIND,
@@ -126,6 +126,7 @@ __all__ = [
     "ISO_8601",
     "METRICS",
     "NAME_PATTERN",
+    "RAW",
     "RELATIVE_METRICS",
     "TABLE_RULES",
     "USUAL_FLOORS",
@@ -179,6 +180,7 @@ __all__ = [
     "JsonLinesFiles",
     "JsonLinesSideTable",
     "JsonLinesSource",
+    "Kept",
     "Labels",
     "LinearModel",
     "LogisticRegression",
