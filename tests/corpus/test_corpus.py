@@ -1,4 +1,4 @@
-"""The corpus of broken batches: every one gets its verdict and its words, writes nothing, takes little memory."""
+"""The corpus of broken batches: each gets its verdict and its words, writes nothing, takes little memory."""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ def test_rows_come_from_a_real_postgresql(postgres_url, workspace, tmp_path):
     with pytest.raises(GateRefused, match=r'query: .* refused source.query: relation "gone" does not exist'):
         ingest(gone, DAY, actor="tests", workspace=workspace)
     writing = use_case("sql", source={"query": "DELETE FROM orders WHERE day = :partition RETURNING *"})
-    with pytest.raises(GateRefused, match="refused source.query: .*DELETE"):
+    with pytest.raises(GateRefused, match=r"refused source.query: .*DELETE"):
         ingest(writing, DAY, actor="tests", workspace=workspace)
     secret = sa.engine.make_url(postgres_url).set(port=1, password="hunter2")
     workspace.connections = lambda name: secret.render_as_string(hide_password=False)
