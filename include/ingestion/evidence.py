@@ -72,12 +72,29 @@ class VolumeResult(_Evidence):
     p_value: float
 
 
+class DriftResult(_Evidence):
+    """How far the batch lies from the days before; see `include.stats.drift`.
+
+    Attributes:
+        magnitude: largest surprise of a column; None with too little history.
+        columns: the most surprising columns, with their surprise.
+        past: earlier magnitudes that it is ranked in.
+    """
+
+    magnitude: float | None
+    p_value: float | None
+    past: int
+    columns: dict[str, float] = {}
+
+
 class IngestionEvidence(_Evidence):
     """Everything that the verdict on a batch rests on.
 
     Attributes:
         counts: rows (under the empty name) and values of the columns whose volume is watched. Refused batches
             are part of the history too: what is unusual once may be the new usual.
+        set_aside: rows by table that stay outside because they break a rule of severity `quarantine`.
+        reports: by table, where the suite, its results and their page for people are.
     """
 
     kind: Literal["ingestion"] = "ingestion"
@@ -87,3 +104,11 @@ class IngestionEvidence(_Evidence):
     rows: int = 0
     counts: dict[str, int] = {}
     volumes: list[VolumeResult] = []
+    set_aside: dict[str, int] = {}
+    drift: DriftResult | None = None
+    reports: dict[str, str] = {}
+
+    @property
+    def accepted_rows(self) -> int:
+        """Rows of the batch that would be published."""
+        return self.rows - self.set_aside.get(BATCH, 0)
