@@ -161,9 +161,12 @@ class Contract(Section):
         }
         named |= {f"rows[{number}]": rule.columns for number, rule in enumerate(self.rows)}
         named |= {f"references[{number}]": rule.columns for number, rule in enumerate(self.references)}
+        dropped = {name for name, column in self.columns.items() if isinstance(column.pii, Drop)}
         for place, columns in named.items():
             if unknown := set(columns) - set(self.columns):
                 raise ValueError(f"{place} names {sorted(unknown)}, which columns does not declare")
+            if gone := set(columns) & dropped:
+                raise ValueError(f"{place} names {sorted(gone)}, which `pii` drops before rules see it")
         return self
 
     @model_validator(mode="after")
