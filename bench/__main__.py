@@ -8,6 +8,7 @@ import sys
 BENCHES = {
     "parse": "bench.performance.parse",
     "warm_workers": "bench.performance.warm_workers",
+    "ingestion": "bench.performance.ingestion",
     "lifecycle": "bench.performance.lifecycle",
     "gates": "bench.decisions.gates",
     "promotion": "bench.decisions.promotion",

@@ -135,12 +135,12 @@ def _decided(
         results=judged.results,
         rows=counts.get("", 0),
         counts=counts,
+        flags=delivery.flags,
+        masked=delivery.masked,
         volumes=rank_volumes(use_case, partition, counts, workspace),
         set_aside={name: parted.counts.held + parted.counts.discarded for name, parted in aside.items()},
         drift=judged.drift,
         reports=reporting.addresses(judged.reports, use_case.name, partition, workspace.reports),
-        flags=delivery.flags,
-        masked=delivery.masked,
     )
     readable = BATCH in judged.parted and not any(fault.severity == "refuse" for fault in evidence.faults)
     return workspace.ledger.append(
