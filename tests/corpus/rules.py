@@ -91,7 +91,11 @@ def _tables() -> Iterator[Case]:
     yield _case("a table without the column", frame(), "code", files=other, references=[rule])
     broken = {"orders/countries.parquet": b"PAR1"}
     yield _case(
-        "a table that is no Parquet", frame(), "not readable as Parquet", files=broken, references=[rule]
+        "a table that is no Parquet",
+        frame(),
+        "too small to be a Parquet file",
+        files=broken,
+        references=[rule],
     )
 
 
