@@ -16,6 +16,7 @@ from include.stats.proportions import share_bounds
 ALPHA = 0.001
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _PHONE = re.compile(r"(?<![\w.])(?:\+|\(?0|\(?[1-9])[\d ()./-]{6,18}\d(?![\w.])")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
 _CARD = re.compile(r"(?<!\d)[2-6]\d(?:[ -]?\d){11,17}(?!\d)")
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?!\w)")
 _SHOWN = 3
@@ -41,7 +42,7 @@ def _is_email(text: str, _region: str | None) -> bool:
 def _is_phone(text: str, region: str | None) -> bool:
     found = _PHONE.search(text)
     # A plain run of digits is as likely a number of anything else.
-    if found is None or not re.search(r"[+ ()/-]", found.group().strip()):
+    if found is None or _DATE.search(text) or not re.search(r"[+ ()/-]", found.group().strip()):
         return False
     if not found.group().startswith("+") and region is None:
         return False

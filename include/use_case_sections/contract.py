@@ -57,7 +57,9 @@ class Column(Section):
                     f"a {self.type} is generalised otherwise: a timestamp `to`, a number by `step`, "
                     "a text by `keep`"
                 )
-        elif named := [name for name in _VALUE_RULES if getattr(self, name) not in (None, False)]:
+        elif named := [
+            name for name in _VALUE_RULES if (rule := getattr(self, name)) is not None and rule is not False
+        ]:
             raise ValueError(
                 f"rules see what is kept, and of a column with method {self.pii.method} no value is; "
                 f"remove {', '.join(named)}"
