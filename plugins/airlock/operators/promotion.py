@@ -104,14 +104,10 @@ class PromoteCandidateOperator(AirlockOperator):
     :param approved_by: id of the task that asked a person; none where nobody is asked.
     """
 
-<<<<<<< HEAD
-    def __init__(self, *, evaluated_by: str, approved_by: str | None = None, **kwargs: Any) -> None:
-=======
     reads = ("model",)
     writes = ("model",)
 
-    def __init__(self, *, evaluated_by: str, **kwargs: Any) -> None:
->>>>>>> 8e580b4 (OpenLineage events from our operators: real data sets, schema, quality and verdict, refusals included)
+    def __init__(self, *, evaluated_by: str, approved_by: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.evaluated_by = evaluated_by
         self.approved_by = approved_by
