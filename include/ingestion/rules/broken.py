@@ -13,8 +13,6 @@ from include.ingestion.staged import BrokenRows
 if TYPE_CHECKING:
     import great_expectations as gx
 
-_CHUNK = 131_072
-
 
 def broken_rows(suite: gx.ExpectationSuite, results: list[RuleResult], rows: Rows, path: Path) -> BrokenRows:
     """Write the rows that break a rule of severity `quarantine` whose share is above its limit.
@@ -34,10 +32,7 @@ def broken_rows(suite: gx.ExpectationSuite, results: list[RuleResult], rows: Row
             made = plan(configuration.type, configuration.kwargs, rows) if rule in aside else None
             if made is None:
                 continue
-            question = _question(made)
-            found = rows.connection.execute(question.text, [rule, *question.values])
-            reader = found.to_arrow_reader(_CHUNK)
-            for batch in reader:
+            for batch in rows.read(_question(rule, made)):
                 out.write_batch(batch.cast(schema))
     counted = (
         rows.ask(Sql("SELECT count(DISTINCT row) FROM read_parquet(?)", (str(path),))) if aside else [(0,)]
@@ -51,8 +46,8 @@ def sets_aside(result: RuleResult) -> bool:
     return result.severity == "quarantine" and not result.detail and share > result.limit
 
 
-def _question(made: Plan) -> Sql:
+def _question(rule: str, made: Plan) -> Sql:
     texts = ", ".join(f"CAST({quoted(name)} AS VARCHAR)" for name in made.columns)
     value = texts if len(made.columns) == 1 else f"concat_ws(', ', {texts})"
-    head = Sql(f"SELECT {ROW} AS row, ? AS rule, {value} AS value FROM ")
+    head = Sql(f"SELECT {ROW} AS row, ? AS rule, {value} AS value FROM ", (rule,))
     return head + made.source + " WHERE " + made.broken + f" ORDER BY {ROW}"

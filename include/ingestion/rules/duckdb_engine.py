@@ -47,7 +47,7 @@ def validate(suite: gx.ExpectationSuite, rows: Rows) -> ExpectationSuiteValidati
             "evaluated_expectations": len(results),
             "successful_expectations": good,
             "unsuccessful_expectations": len(results) - good,
-            "success_percent": 100 * good / len(results) if results else None,
+            "success_percent": good / len(results) * 100 if results else None,
         },
         meta={"engine": "duckdb"},
     )
@@ -127,7 +127,7 @@ def _result(configuration: Any, made: Plan, counts: tuple[int, int, int], rows: 
 
 
 def _percent(part: int, whole: int) -> float | None:
-    return 100 * part / whole if whole else None
+    return part / whole * 100 if whole else None
 
 
 def _examples(made: Plan, rows: Rows) -> tuple[list[Any], list[int]]:

@@ -35,7 +35,7 @@ def frame_of_rows(rows: Rows) -> pd.DataFrame:
 
 
 def _frame(rows: Rows, question: Sql) -> pd.DataFrame:
-    return frame_of(rows.connection.execute(question.text, list(question.values)).to_arrow_table())
+    return frame_of(rows.read(question).read_all())
 
 
 def validate_frame(

@@ -50,7 +50,16 @@ def _result(table: str, item: Any, rows: int) -> RuleResult:
 
 
 def _examples(found: dict[str, Any]) -> list[str]:
-    return [str(value)[:100] for value in found.get("partial_unexpected_list") or []][:_EXAMPLES]
+    return [str(_plain(value))[:100] for value in found.get("partial_unexpected_list") or []][:_EXAMPLES]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value, or several of one row, without the types of numpy in which pandas has them."""
+    if isinstance(value, tuple):
+        return tuple(_plain(part) for part in value)
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    return value.item() if hasattr(value, "item") else value
 
 
 def _observed(item: Any) -> str:

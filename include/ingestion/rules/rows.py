@@ -13,6 +13,7 @@ from include.ingestion.staged import StagedTable
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 ROW = "file_row_number"
 _MEMORY = "1GB"
@@ -63,6 +64,10 @@ class Rows:
     def ask(self, question: Sql) -> list[tuple[Any, ...]]:
         """Run a query and return all rows of its answer."""
         return self.connection.execute(question.text, list(question.values)).fetchall()
+
+    def read(self, question: Sql, size: int = 131_072) -> pa.RecordBatchReader:
+        """Run a query and return its answer in batches of so many rows."""
+        return self.connection.sql(question.text, params=list(question.values)).to_arrow_reader(size)
 
 
 @contextmanager
