@@ -41,7 +41,7 @@ def decide(
             as_of=as_of,
             verdict=Verdict.PASS,
             reasons=[],
-            evidence=dict(evidence),
+            evidence={**evidence, "as_of": as_of},
             rule="r",
             error_rate=None,
             policy_hash="p",
