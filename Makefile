@@ -14,7 +14,7 @@ BIN := .venv/bin
 WEEKS ?= 8
 ONCE ?=
 
-.PHONY: help install demo demo-stop test lint types unit lifecycle bench docs lock clean
+.PHONY: help install demo demo-stop test lint types unit lifecycle bench gate-faults docs lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ unit: install ## tests of the library, the DAGs and the command line, without se
 
 lifecycle: install ## tests on real servers: Airflow, MLflow, S3
 	$(BIN)/python -m pytest -m servers
+
+gate-faults: install ## put known faults into training, data and artefacts; fails when a gate lets one through
+	$(BIN)/python -m bench.decisions.gate_faults
 
 bench: install ## measure, print tables, write bench/out/*.json
 	$(BIN)/python -m bench

@@ -10,6 +10,8 @@ BENCHES = {
     "warm_workers": "bench.performance.warm_workers",
     "lifecycle": "bench.performance.lifecycle",
     "gates": "bench.decisions.gates",
+    "promotion": "bench.decisions.promotion",
+    "year": "bench.decisions.year",
 }
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from include.errors import ArtefactCorrupted, ConfigurationError
 from include.hashing import digest, digest_file
+from include.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -66,7 +67,8 @@ class Seal:
     @property
     def key_file(self) -> Path:
         """Where the private key lies."""
-        return self._settings.signing_key or self._settings.home / "keys" / "signing.pem"
+        named = self._settings.signing_key
+        return PROJECT_ROOT / named if named else self._settings.home / "keys" / "signing.pem"
 
     def sign(self, folder: Path) -> Path:
         """Sign the files of a model and return the signature, a file among them.
@@ -115,12 +117,12 @@ class Seal:
     def _public_key(self) -> bytes:
         from cryptography.hazmat.primitives import serialization
 
-        if path := self._settings.signing_public_key:
+        if named := self._settings.signing_public_key:
             try:
-                return path.read_bytes()
+                return (PROJECT_ROOT / named).read_bytes()
             except OSError as error:
                 raise ConfigurationError(
-                    f"AIRLOCK_SIGNING_PUBLIC_KEY names {path}, which cannot be read: {error.strerror}"
+                    f"AIRLOCK_SIGNING_PUBLIC_KEY names {named}, which cannot be read: {error.strerror}"
                 ) from error
         return (
             self._private_key()
@@ -132,7 +134,7 @@ class Seal:
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec
 
-        if self._settings.signing_key is None and not self.key_file.is_file():
+        if not self._settings.signing_key and not self.key_file.is_file():
             _make_key(self.key_file)
         try:
             key = serialization.load_pem_private_key(self.key_file.read_bytes(), None)

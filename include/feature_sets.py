@@ -46,6 +46,7 @@ class RowFeature:
     Attributes:
         low, high: values outside become null and are counted; None leaves the side open.
         max_null_share: above it the partition is refused; None takes that of the use case's `features`.
+        unit: in which alarms speak of it, such as `mph`.
     """
 
     name: str
@@ -56,6 +57,7 @@ class RowFeature:
     low: float | None = None
     high: float | None = None
     max_null_share: float | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +85,7 @@ class JoinedFeature:
     low: float | None = None
     high: float | None = None
     max_null_share: float | None = None
+    unit: str = ""
 
 
 Feature = RowFeature | JoinedFeature
@@ -103,6 +106,7 @@ class FeatureSet:
         low: float | None = None,
         high: float | None = None,
         max_null_share: float | None = None,
+        unit: str = "",
     ) -> Callable[[RowFunction], RowFunction]:
         """Declare the decorated function as a feature of its own name."""
 
@@ -117,6 +121,7 @@ class FeatureSet:
                     low=low,
                     high=high,
                     max_null_share=max_null_share,
+                    unit=unit,
                 )
             )
             return build
@@ -165,7 +170,8 @@ class FeatureSet:
 
 
 def _declared(feature: Feature) -> dict[str, object]:
-    return {name: value for name, value in vars(feature).items() if name != "build"}
+    # A unit is for people to read: naming it makes no other feature.
+    return {name: value for name, value in vars(feature).items() if name not in {"build", "unit"}}
 
 
 def _code(path: Path) -> str:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from include.artefacts import TRUSTED_TYPES, Seal, check_digest, model_digest
 from include.errors import NotFound
 from include.mlflow_outages import mlflow_outages
+from include.run_files import RunFiles
 from include.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ HOLDOUT_TAG = "airlock.holdout_partitions"
 REFERENCE_FILE = "reference.parquet"
 GOLDEN_FILE = "golden.parquet"
 RECIPE_FILE = "recipe.json"
+PROFILE_FILE = "reference_profile.json"
+IMPORTANCE_FILE = "importance.json"
 
 
 class LoggedModel(BaseModel):
@@ -52,8 +55,14 @@ class LoggedModel(BaseModel):
     sha256: str
 
 
-class Registry:
-    """Runs, models, versions and aliases, in the MLflow server or database that the settings name."""
+class Registry(RunFiles):
+    """Runs, models, versions and aliases, in the MLflow server or database that the settings name.
+
+    Attributes:
+        saves_models: whether a model is written anywhere; a simulation keeps it in memory.
+    """
+
+    saves_models = True
 
     def __init__(self, settings: Settings) -> None:
         self._home, self._uri = settings.home.resolve(), settings.mlflow
@@ -142,40 +151,6 @@ class Registry:
         with self._outages():
             self._mlflow.log_params(dict(params))
             self._mlflow.log_metrics(dict(metrics))
-
-    def log_files(self, run_id: str, files: Mapping[str, bytes]) -> None:
-        """Add files, by their path, to the artefacts of a run that may have ended."""
-        with self._outages(), tempfile.TemporaryDirectory() as folder:
-            for name, content in files.items():
-                path = Path(folder, name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-            self.client.log_artifacts(run_id, folder)
-
-    def file(self, run_id: str, name: str) -> bytes:
-        """Return one of the files of a run; `NotFound` when it has none of that name."""
-        from mlflow.exceptions import MlflowException
-
-        with self._outages(), tempfile.TemporaryDirectory() as folder:
-            try:
-                return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
-            except (MlflowException, OSError) as error:
-                raise NotFound(f"Run {run_id} has no file {name}; Airlock did not train it") from error
-
-    def log_nested_run(
-        self, run_id: str, *, name: str, params: Mapping[str, Any], metrics: Mapping[str, float], status: str
-    ) -> None:
-        """Record an ended run, such as a trial of a search, under another run."""
-        from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
-
-        with self._outages():
-            experiment = self.run(run_id).info.experiment_id
-            nested = self.client.create_run(experiment, run_name=name, tags={MLFLOW_PARENT_RUN_ID: run_id})
-            for key, value in params.items():
-                self.client.log_param(nested.info.run_id, key, value)
-            for key, value in metrics.items():
-                self.client.log_metric(nested.info.run_id, key, value)
-            self.client.set_terminated(nested.info.run_id, status)
 
     def log_to_run(self, run_id: str, *, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
         """Add metrics and tags to a run that may have ended; writing them again changes nothing."""

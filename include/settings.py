@@ -44,11 +44,11 @@ class Settings(BaseSettings):
     )
     s3_endpoint_url: str = Field("", description="address of an S3 server other than AWS")
     s3_region: str = Field("us-east-1", description="region name used for S3")
-    signing_key: Path | None = Field(
-        None, description="private key (PEM, elliptic curve) that signs models; empty: made in <home>/keys"
+    signing_key: str = Field(
+        "", description="private key (PEM, elliptic curve) that signs models; empty: made in <home>/keys"
     )
-    signing_public_key: Path | None = Field(
-        None, description="public key that models are checked with; empty: that of the private key"
+    signing_public_key: str = Field(
+        "", description="public key that models are checked with; empty: that of the private key"
     )
     omp_num_threads: int = Field(1, ge=1, description="OpenMP threads of one task; recorded with every model")
     privacy_key: SecretStr = Field(
@@ -87,7 +87,6 @@ class Settings(BaseSettings):
     warm_workers: bool = Field(
         True, description="import the heavy libraries once, before task processes are forked"
     )
-
     openlineage: bool = Field(
         True, description="tell OpenLineage of what every task read and wrote, see docs/lineage.md"
     )
@@ -95,11 +94,11 @@ class Settings(BaseSettings):
         "", description="OpenLineage transport as JSON; empty: the file <home>/lineage/events.jsonl"
     )
 
-    @field_validator("home", "use_cases_dir", "policies_dir", "signing_key", "signing_public_key")
+    @field_validator("home", "use_cases_dir", "policies_dir")
     @classmethod
-    def _from_the_project(cls, path: Path | None) -> Path | None:
-        """Take a relative path from the project root, not from wherever a process happens to stand."""
-        return path if path is None or path.is_absolute() else PROJECT_ROOT / path
+    def _from_the_project(cls, path: Path) -> Path:
+        """Take a relative folder from the project root, not from wherever a process happens to stand."""
+        return path if path.is_absolute() else PROJECT_ROOT / path
 
     @property
     def landing(self) -> str:

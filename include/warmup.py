@@ -35,6 +35,11 @@ LIBRARIES = (
     "sklearn.compose",
     "sklearn.metrics",
     "skops.io",
+    # Plots of the training report, and the signatures of models.
+    "matplotlib.figure",
+    "matplotlib.backends.backend_agg",
+    "model_signing.signing",
+    "model_signing.verifying",
     "deltalake",
     "deltalake.fs",
     "mlflow",

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
 from cli.commands.options import examples
+
+if TYPE_CHECKING:
+    from include.settings import Settings
 
 
 @click.command(epilog=examples("./airlock serve", "./airlock serve --stop"))
@@ -17,7 +22,8 @@ def serve(stop_only: bool) -> None:
 
     New DAGs are paused: unpause those of a use case in the Airflow UI to put it on its schedule. Everything
     that is made at run time lies below AIRLOCK_HOME, and starting again goes on where it stopped. With
-    AIRLOCK_MLFLOW_TRACKING_URI set, that MLflow server is used and none is started.
+    AIRLOCK_MLFLOW_TRACKING_URI set, that MLflow server is used and none is started. Airflow's triggerer
+    runs only where a use case declares `source.wait`; after adding the first one, serve again.
     """
     from cli import services
     from cli.credentials import passwords_file
@@ -28,7 +34,7 @@ def serve(stop_only: bool) -> None:
         ended = services.stop(settings)
         console.print(f"stopped: {', '.join(ended)}" if ended else "nothing was running")
         return
-    plan = services.Plan(mlflow=not settings.mlflow_tracking_uri)
+    plan = services.Plan(mlflow=not settings.mlflow_tracking_uri, triggerer=_somebody_waits(settings))
     with console.status("starting") as status:
         running = services.start(settings, plan, report=status.update)
     try:
@@ -41,3 +47,15 @@ def serve(stop_only: bool) -> None:
         console.print("\nstopping")
     finally:
         services.stop(settings)
+
+
+def _somebody_waits(settings: Settings) -> bool:
+    """Tell whether a use case waits for its files, which takes Airflow's triggerer."""
+    from include.errors import UseCaseError
+    from include.use_case import load_use_case, use_case_names
+
+    for name in use_case_names(settings):
+        with suppress(UseCaseError):  # a broken declaration is told by Airflow, as an import error
+            if load_use_case(name, settings).source.wait is not None:
+                return True
+    return False

@@ -70,7 +70,7 @@ def simulate(  # noqa: PLR0917 -- click passes them by name
     workspace, stands = open_workspace(), ctx.find_object(Path) or Path.cwd()
     declared = workspace.use_case(use_case)
     chosen = [read_policy(name, declared, folder=stands) for name in policies or _BASELINES]
-    settings = _with_files(workspace.settings, use_case, first, last)
+    settings = with_files(workspace.settings, use_case, first, last)
     with _progress() as bars:
         history = prepare(declared, first, last, settings=settings, progress=bars("data stages", first, last))
         tellers = {policy.name: bars(policy.name, first, last) for policy in chosen}
@@ -87,7 +87,7 @@ def simulate(  # noqa: PLR0917 -- click passes them by name
         _print(outcomes)
 
 
-def _with_files(settings: Settings, use_case: str, first: str, last: str) -> Settings:
+def with_files(settings: Settings, use_case: str, first: str, last: str) -> Settings:
     """Land the flights of the range where the landing folder holds none of them; others land their own."""
     from include import partitions
     from include.storage import open_store

@@ -232,6 +232,7 @@ class EvaluationEvidence(Figures):
         positives: rows whose label is 1; None where the problem is not binary.
         days: days with rows.
         judgeable: whether the labels vary on enough days for any error to be estimated.
+        learned_days: days of the holdout that the run also learned from; there must be none.
         earlier_candidates: other runs that were compared with a champion on some of these days before.
         figures: by what they measure, see `include.evaluation.rules`.
         day_losses: by day; monitoring compares the live loss with them.
@@ -244,6 +245,7 @@ class EvaluationEvidence(Figures):
     positives: int | None = None
     days: int
     judgeable: bool = True
+    learned_days: list[str] = []
     metrics: dict[str, Number] = {}
     champion_state: ChampionState = "none"
     champion_version: str = ""

@@ -15,6 +15,9 @@ def check(evidence: EvaluationEvidence, policy: Evaluation) -> Ruling:
     found: list[Finding] = []
     if evidence.rows < policy.min_rows:
         found.append((Verdict.UNDECIDED, f"{evidence.rows} labelled holdout rows, needed {policy.min_rows}"))
+    if evidence.learned_days:
+        days = ", ".join(evidence.learned_days)
+        found.append((Verdict.REFUSE, f"the run learned from days that it is judged on: {days}"))
     if not evidence.judgeable:
         found.append((Verdict.UNDECIDED, "the holdout holds one class only, or too few days"))
     else:

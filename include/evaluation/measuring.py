@@ -85,6 +85,7 @@ def measured(
         positives=int(holdout.label.sum()) if binary else None,
         days=len(set(holdout.days)),
         judgeable=holdout.judgeable,
+        learned_days=_learned_days(registry.run(run_id), holdout),
     )
     if not holdout.judgeable:
         return evidence
@@ -220,6 +221,11 @@ def _budget(run: Run, registry: Registry) -> dict[str, float]:
         if metric in run.data.metrics
     }
     return {"model_mb": round(size / _MEGABYTE, 4), **logged}
+
+
+def _learned_days(run: Run, holdout: Holdout) -> list[str]:
+    learned = partitions.span(*run.data.tags["airlock.train_partitions"].split(".."))
+    return sorted(set(learned) & set(holdout.days))
 
 
 def _state(use_case: UseCase, run: Run, as_of: str, holdout: Holdout) -> dict[str, object]:

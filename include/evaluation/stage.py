@@ -15,6 +15,7 @@ from include.evaluation import gate
 from include.evaluation.figures import Difference, Estimate, EvaluationEvidence
 from include.evaluation.measuring import GATE, measured
 from include.registry import AS_OF_TAG, CANDIDATE, HOLDOUT_TAG, MODEL_TAG, TABLES_TAG, Registry
+from include.saved_models import check_saved
 from include.training_sets import read_labelled
 from include.use_case import UseCase
 from include.workspace import Workspace
@@ -38,6 +39,7 @@ def evaluate(use_case: UseCase, run_id: str, as_of: str, *, actor: str, workspac
         GateRefused: the candidate breaks a rule. No version is registered.
         GateUndecided: the holdout is too small to say. The champion stays.
         ConfigurationError: the run was trained as of another date.
+        ArtefactCorrupted: the saved model was changed, or answers otherwise than the one that was trained.
         Outage: MLflow does not answer. No half-registered version remains.
     """
     registry = workspace.registry
@@ -48,6 +50,7 @@ def evaluate(use_case: UseCase, run_id: str, as_of: str, *, actor: str, workspac
     # The run's own holdout: whatever the declaration says by now, no other days were kept from it.
     holdout = partitions.span(*tags[HOLDOUT_TAG].split(".."))
     labelled = read_labelled(use_case, holdout, as_of, workspace.lake, versions=json.loads(tags[TABLES_TAG]))
+    check_saved(use_case, run_id, registry, threads=workspace.settings.omp_num_threads)
     evidence = measured(use_case, run_id, as_of, labelled, workspace)
     decision = workspace.ledger.append(
         decide(

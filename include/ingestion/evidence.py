@@ -78,6 +78,8 @@ class IngestionEvidence(_Evidence):
     Attributes:
         counts: rows (under the empty name) and values of the columns whose volume is watched. Refused batches
             are part of the history too: what is unusual once may be the new usual.
+        flags: value of every feature flag that somebody has set, by name; see `include.flags`.
+        masked: what was done to each column of personal data, by `table.column`.
     """
 
     kind: Literal["ingestion"] = "ingestion"
@@ -87,3 +89,5 @@ class IngestionEvidence(_Evidence):
     rows: int = 0
     counts: dict[str, int] = {}
     volumes: list[VolumeResult] = []
+    flags: dict[str, str | bool] = {}
+    masked: dict[str, str] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from include import partitions
 from include.decisions import Decision, Subject, Verdict, decide
 from include.errors import GateRefused
+from include.flags import switched
 from include.ingestion import gate, publishing, settling
 from include.ingestion.evidence import BATCH, IngestionEvidence, RuleResult, VolumeResult
 from include.ingestion.quarantine import Split, split
@@ -36,9 +37,10 @@ def ingest(
         GateRefused: the batch breaks the contract. Its file stays in the raw store; the tables are untouched.
     """
     partitions.parse(partition)
+    use_case, switches = switched(use_case, workspace.settings)
     with tempfile.TemporaryDirectory(prefix="airlock-") as temporary:
         folder = Path(temporary)
-        delivery = stage_delivery(use_case, partition, workspace, folder)
+        delivery = stage_delivery(use_case, partition, workspace, folder, switches)
         results, parted = _judged(use_case, partition, delivery, workspace, folder)
         decision = _decided(
             use_case,
@@ -99,6 +101,8 @@ def _decided(
         rows=counts.get("", 0),
         counts=counts,
         volumes=_volumes(use_case, partition, counts, workspace),
+        flags=delivery.flags,
+        masked=delivery.masked,
     )
     readable = BATCH in parted and not any(fault.severity == "refuse" for fault in evidence.faults)
     return workspace.ledger.append(

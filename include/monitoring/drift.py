@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from include.decisions import Ruling, Verdict
+from include.feature_sets import FeatureSet
 from include.stats import drift as stats
+from include.stats.two_sample import two_sample
 from include.use_case_sections import Drift
 
 if TYPE_CHECKING:
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 
 GATE = "drift"
 RULE = "conformal rank of the drift magnitude among comparable days of the stream (Vovk et al. 2005)"
+SAMPLE_RULE = (
+    "permutation min-p rule of the partition against the champion's training sample (Westfall & Young 1993)"
+)
 _KEPT_COLUMNS = 50
+_KEPT_TESTS = 10
 _NAMED_COLUMNS = 3
 
 
@@ -34,6 +40,30 @@ class ColumnDrift(BaseModel):
     surprise: float
 
 
+class ColumnTest(BaseModel):
+    """One test of the two-sample rule: its share in what differs, and its p-value adjusted for all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    test: str
+    column: str
+    share: float
+    p_value: float
+
+
+class Samples(BaseModel):
+    """The partition against the sample that the champion learned from; see `include.stats.two_sample`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    statistic: float
+    p_value: float
+    permutations: int
+    reference_rows: int
+    current_rows: int
+    tests: list[ColumnTest]
+
+
 class DriftEvidence(BaseModel):
     """Figures of one partition's drift.
 
@@ -42,6 +72,7 @@ class DriftEvidence(BaseModel):
         columns: the 50 most surprising columns, the most surprising first.
         history: earlier magnitudes that it is ranked in.
         known_day: whether the calendar names the day, so that it has no comparable ones.
+        samples: the two-sample rule: what moved and how surely; None without a reference.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,10 +83,13 @@ class DriftEvidence(BaseModel):
     history: int
     p_value: float | None
     known_day: bool = False
+    samples: Samples | None = None
 
 
 def check(evidence: DriftEvidence, policy: Drift) -> Ruling:
     """Judge a partition's drift. `warn` marks the partition; whether to act is for the retraining gate."""
+    if policy.exchangeable:
+        return _check_samples(evidence.samples, policy)
 
     def ruled(verdict: Verdict, reason: str) -> Ruling:
         return Ruling(verdict=verdict, reasons=[reason], rule=RULE, error_rate=policy.alpha)
@@ -75,6 +109,58 @@ def check(evidence: DriftEvidence, policy: Drift) -> Ruling:
     return ruled(
         Verdict.WARN if marked else Verdict.PASS,
         f"p = {evidence.p_value:.3f} among {evidence.history} days; {named}",
+    )
+
+
+def _check_samples(samples: Samples | None, policy: Drift) -> Ruling:
+    if samples is None:
+        return Ruling(
+            verdict=Verdict.UNDECIDED,
+            reasons=["no reference and no rows to compare with it; train a model that keeps one"],
+            rule=SAMPLE_RULE,
+            error_rate=policy.sample_alpha,
+        )
+    named = ", ".join(f"{test.column} ({test.test})" for test in samples.tests[:_NAMED_COLUMNS])
+    reason = (
+        f"p = {samples.p_value:.3f} for {samples.current_rows} rows against {samples.reference_rows}; "
+        f"most of it from {named}"
+    )
+    marked = samples.p_value <= policy.sample_alpha
+    return Ruling(
+        verdict=Verdict.WARN if marked else Verdict.PASS,
+        reasons=[reason],
+        rule=SAMPLE_RULE,
+        error_rate=policy.sample_alpha,
+    )
+
+
+def compare_samples(
+    reference: pd.DataFrame, current: pd.DataFrame, features: FeatureSet, policy: Drift, seed: int
+) -> Samples | None:
+    """Compare bounded samples of both sides by the two-sample rule; None where a side has no rows."""
+    names = [name for name in features.names if name in reference and name in current]
+    if reference.empty or current.empty or not names:
+        return None
+    drawn = [
+        rows if len(rows) <= policy.sample_rows else rows.sample(policy.sample_rows, random_state=seed)
+        for rows in (reference, current)
+    ]
+    found = two_sample(
+        *drawn,
+        numbers=[name for name in features.numbers if name in names],
+        categories=[name for name in features.categories if name in names],
+        seed=seed,
+    )
+    return Samples(
+        statistic=round(found.statistic, 4),
+        p_value=found.p_value,
+        permutations=found.permutations,
+        reference_rows=found.reference_rows,
+        current_rows=found.current_rows,
+        tests=[
+            ColumnTest(test=test.test, column=test.column, share=round(test.share, 4), p_value=test.p_value)
+            for test in found.tests[:_KEPT_TESTS]
+        ],
     )
 
 
@@ -101,7 +187,9 @@ def drift_rank(
     )
 
 
-def evidence_of(found: stats.DriftRank, *, known_day: bool = False) -> DriftEvidence:
+def evidence_of(
+    found: stats.DriftRank, *, known_day: bool = False, samples: Samples | None = None
+) -> DriftEvidence:
     """Return the part of a drift that is kept for ever."""
     return DriftEvidence(
         magnitude=found.magnitude,
@@ -111,4 +199,5 @@ def evidence_of(found: stats.DriftRank, *, known_day: bool = False) -> DriftEvid
         history=found.history,
         p_value=found.p_value,
         known_day=known_day,
+        samples=samples,
     )

@@ -82,10 +82,9 @@ def _shown(evidence: OutcomeEvidence, worth: Worth) -> str:
             return "there was no model to compare with"
         return "no model was trained in time to compare with"
     told = {"better": "better", "worse": "worse", "unclear": "neither shown better nor worse"}
-    return (
-        f"the model as of {evidence.trained_as_of} was {told[worth]} than version "
-        f"{evidence.replaced_version} on {len(evidence.days)} later days ({evidence.metric} {evidence.difference:+.4f})"
-    )
+    figure = f"{evidence.metric} {evidence.difference:+.4f} on {len(evidence.days)} later days"
+    model = f"the model as of {evidence.trained_as_of}"
+    return f"{model} was {told[worth]} than version {evidence.replaced_version} ({figure})"
 
 
 class TriggerScore(BaseModel):

@@ -1,36 +1,43 @@
-"""Monitoring of one scored partition."""
+"""Monitoring of one scored partition: the watches in their order, and what they hand on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Mapping
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from include import partitions
-from include.champions import Champion, champion_at
-from include.decisions import Decision, Ruling, Subject, decide
+from include.champions import champion_at
+from include.decisions import Decision
 from include.errors import NotFound, NothingToDo
-from include.feature_sets import FeatureSet, load_features
-from include.lake import LABEL, PARTITION, ROW_KEY, TableRef
-from include.monitoring import drift, performance
+from include.feature_sets import load_features
+from include.hashing import digest
+from include.lake import TableRef
+from include.monitoring import judging
+from include.monitoring.explanation import Drifts
+from include.monitoring.figures import publish_figures
 from include.monitoring.ordering import judge_after_partition
+from include.monitoring.page import render_page
 from include.monitoring.report import render_report
-from include.registry import REFERENCE_FILE
+from include.monitoring.settling import settle
+from include.monitoring.watched import Watched
 from include.use_case import UseCase
 from include.workspace import Workspace
 
-if TYPE_CHECKING:
-    from include.lake import Lake
+_REPORT_TAG = "airlock.monitor_report"
 
 
 class Health(BaseModel):
-    """What monitoring found: references to its decisions, its report, and the training it ordered, if any."""
+    """What monitoring found: references to its decisions, its page, and the training it ordered, if any."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     drift_id: str
+    quality_id: str
     performance_id: str
+    concept_id: str
+    outcome_id: str
     retraining_id: str
     report: str
     metrics: TableRef
@@ -38,143 +45,73 @@ class Health(BaseModel):
 
 
 def monitor(use_case: UseCase, partition: str, *, actor: str, workspace: Workspace) -> Health:
-    """Watch one partition: drift, performance, report, and whether a training is to be ordered.
+    """Watch one partition: what was scored, drift, performance, explanation, and whether to train.
 
     Raises:
         NothingToDo: the partition was not scored, because there was no champion.
+        NotFound: there was one, but the partition was not scored.
     """
-    partitions.parse(partition)
-    lake, name = workspace.lake, use_case.name
-    champion = champion_at(workspace.ledger, name, partition)
-    if champion is None:
-        raise NothingToDo(f"{name} had no champion on {partition}, so there is nothing to watch")
-    features = load_features(use_case, workspace.settings)
-    scored = lake.read(name, "predictions", partitions=[partition])
-    if scored.empty:
-        raise NotFound(f"{name} has no predictions for {partition}; run {name}.score for it first")
-    subject = Subject(
-        use_case=name,
-        partition=partition,
-        as_of=partitions.key_of(partitions.available_at(partition)),
-        actor=actor,
-    )
-    drifted = _judge_drift(use_case, subject, partition, workspace)
-    performed = _judge_performance(use_case, subject, partition, champion, workspace)
-    report = _report(use_case, champion, features, scored, workspace)
+    started = time.monotonic()
+    watched = _watched(use_case, partition, actor, workspace)
+    quality = judging.judge_quality(watched)
+    drifted, drifts = judging.judge_drift(watched)
+    window = judging.read_window(watched)
+    performed = judging.judge_performance(watched, window)
+    concept = judging.judge_concept(watched, window)
+    verdicts = {one.gate: one for one in (quality, drifted, performed, concept)}
+    settled = settle(watched)
+    report = _publish_page(watched, verdicts, drifts)
+    metrics = publish_figures(watched, verdicts, settled, drifts, started=started)
     ordered = judge_after_partition(use_case, partition, actor=actor, workspace=workspace)
     return Health(
         drift_id=drifted.id,
+        quality_id=quality.id,
         performance_id=performed.id,
+        concept_id=concept.id,
+        outcome_id=settled[partition].id,
         retraining_id=ordered.id,
         report=report,
-        metrics=_publish_metrics(use_case, drifted, performed, scored, lake),
-        train_as_of=subject.as_of if ordered.verdict.opens else None,
+        metrics=metrics,
+        train_as_of=watched.as_of if ordered.verdict.opens else None,
     )
 
 
-def _record(
-    workspace: Workspace,
-    *,
-    gate: str,
-    subject: Subject,
-    ruling: Ruling,
-    evidence: BaseModel,
-    policy: BaseModel,
-) -> Decision:
-    refs = [f"{subject.use_case}/predictions/{subject.partition}"]
-    return workspace.ledger.append(
-        decide(gate=gate, subject=subject, ruling=ruling, evidence=evidence, policy=policy, data_refs=refs)
+def _watched(use_case: UseCase, partition: str, actor: str, workspace: Workspace) -> Watched:
+    partitions.parse(partition)
+    name = use_case.name
+    champion = champion_at(workspace.ledger, name, partition)
+    if champion is None:
+        raise NothingToDo(f"{name} had no champion on {partition}, so there is nothing to watch")
+    scored = workspace.lake.read(name, "predictions", partitions=[partition])
+    if scored.empty:
+        raise NotFound(f"{name} has no predictions for {partition}; run {name}.score for it first")
+    return Watched(
+        use_case=use_case,
+        partition=partition,
+        actor=actor,
+        champion=champion,
+        features=load_features(use_case, workspace.settings),
+        predictions=scored,
+        workspace=workspace,
     )
 
 
-def _judge_drift(use_case: UseCase, subject: Subject, partition: str, workspace: Workspace) -> Decision:
-    policy = use_case.monitoring.drift
-    days = partitions.span(partitions.shift(partition, -drift.days_needed(policy)), partition)
-    profiles = workspace.lake.read(
-        use_case.name, "feature_profiles", partitions=days, known_by=partitions.parse(subject.as_of)
-    )
-    evidence = drift.drift_evidence(profiles, partition, policy)
-    return _record(
-        workspace,
-        gate=drift.GATE,
-        subject=subject,
-        ruling=drift.check(evidence, policy),
-        evidence=evidence,
-        policy=policy,
-    )
-
-
-def _judge_performance(
-    use_case: UseCase, subject: Subject, partition: str, champion: Champion, workspace: Workspace
-) -> Decision:
-    policy = use_case.monitoring.performance
-    days = partitions.span(partitions.shift(partition, 1 - policy.window_days), partition)
-    known_by = partitions.parse(subject.as_of)
-    scores = workspace.lake.read(use_case.name, "predictions", partitions=days, known_by=known_by)
-    labels = workspace.lake.read(use_case.name, "labels", partitions=days, known_by=known_by)
-    judged = scores[scores["promotion_id"] == champion.decision_id].merge(
-        labels[[PARTITION, ROW_KEY, LABEL]].dropna(), on=[PARTITION, ROW_KEY], validate="one_to_one"
-    )
-    evaluation = workspace.ledger.get(champion.evaluation_id)
-    evidence = performance.PerformanceEvidence(
-        model_version=champion.version,
-        live={
-            str(day): performance.day_performance(rows[LABEL].astype(int), rows["score"])
-            for day, rows in judged.groupby(PARTITION)
-        },
-        holdout_losses=[day["log_loss"] for day in evaluation.evidence["day_losses"].values()],
-    )
-    return _record(
-        workspace,
-        gate=performance.GATE,
-        subject=subject,
-        ruling=performance.check(evidence, policy),
-        evidence=evidence,
-        policy=policy,
-    )
-
-
-def _report(
-    use_case: UseCase,
-    champion: Champion,
-    features: FeatureSet,
-    scored: pd.DataFrame,
-    workspace: Workspace,
-) -> str:
-    """Write Evidently's report unless these predictions have one; return its key, empty if switched off."""
-    if not use_case.monitoring.report:
+def _publish_page(watched: Watched, verdicts: Mapping[str, Decision], drifts: Drifts) -> str:
+    """Write the page and Evidently's report, unless these verdicts have them; return the page's key."""
+    if not watched.use_case.monitoring.report:
         return ""
-    partition = str(scored[PARTITION].iloc[0])
-    key = f"{use_case.name}/{partition}/drift-{scored['content_hash'].iloc[0][:12]}.html"
-    if not workspace.reports.exists(key):
-        folder = workspace.registry.model_folder(champion.model)
-        reference = pd.read_parquet(next(folder.rglob(REFERENCE_FILE)))
-        rows = workspace.lake.read(use_case.name, "features", partitions=[partition])
-        current = rows.merge(scored[[ROW_KEY, "score"]], on=ROW_KEY, validate="one_to_one")
-        workspace.reports.put(key, render_report(reference, current, features, use_case.training.seed))
+    folder = f"{watched.use_case.name}/{watched.partition}"
+    reports, reference = watched.workspace.reports, watched.reference
+    evidently = ""
+    if not reference.sample.empty:
+        evidently = f"drift-{watched.predictions['content_hash'].iloc[0][:12]}.html"
+        if not reports.exists(f"{folder}/{evidently}"):
+            seed = watched.use_case.training.seed
+            content = render_report(reference.sample, watched.rows, watched.features, seed)
+            reports.put(f"{folder}/{evidently}", content)
+    key = f"{folder}/monitor-{digest([one.id for one in verdicts.values()])[:12]}.html"
+    if not reports.exists(key):
+        reports.put(key, render_page(watched, verdicts, drifts, evidently))
+        tags = {_REPORT_TAG: f"{watched.partition} {reports.address(key)}"}
+        watched.workspace.registry.log_to_run(watched.champion.run_id, metrics={}, tags=tags)
     return key
-
-
-def _publish_metrics(
-    use_case: UseCase, drifted: Decision, performed: Decision, scored: pd.DataFrame, lake: Lake
-) -> TableRef:
-    """Write the partition's figures, one a row: `name`, `subject` (a column or empty), `value`."""
-    partition = str(scored[PARTITION].iloc[0])
-    today = performed.evidence["live"].get(partition, {})
-    figures = [
-        ("predictions.rows", "", float(len(scored))),
-        ("predictions.mean", "", float(scored["score"].mean())),
-        *(("drift.ratio", column, ratio) for column, ratio in drifted.evidence["columns"].items()),
-        *((f"performance.{name}", "", value) for name, value in today.items() if value is not None),
-    ]
-    if drifted.evidence["magnitude"] is not None:
-        figures.append(("drift.magnitude", "", drifted.evidence["magnitude"]))
-    rows = pd.DataFrame(sorted(figures), columns=["name", "subject", "value"]).astype({"value": "float64"})
-    return lake.write_partition(
-        use_case.name,
-        "metrics",
-        partition,
-        rows.assign(known_at=partitions.available_at(partition)),
-        source_hash=str(scored["content_hash"].iloc[0]),
-        contract_hash=use_case.hash,
-    )

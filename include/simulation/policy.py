@@ -61,9 +61,10 @@ def read_policy(name_or_path: str, use_case: UseCase, *, folder: Path | None = N
 
 
 def without_reports(use_case: UseCase) -> UseCase:
-    """Return the use case without Evidently's reports, which are for people and decide nothing."""
+    """Return the use case without its reports, which are for people and decide nothing."""
     monitoring = use_case.monitoring.model_copy(update={"report": False})
-    return use_case.model_copy(update={"monitoring": monitoring})
+    training = use_case.training.model_copy(update={"report": "none"})
+    return use_case.model_copy(update={"monitoring": monitoring, "training": training})
 
 
 def _laid_over(content: dict[str, Any], fragment: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,8 @@ class _Run:
 
 class SimulatedRegistry(Registry):
     """Answers as the registry does, from memory. Extra files of a model lie in the simulation's home."""
+
+    saves_models = False
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -99,6 +101,14 @@ class SimulatedRegistry(Registry):
         data.metrics.update(metrics)
         data.tags.update(tags)
 
+    def log_files(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        """Keep none of them: they are for people, and a simulation shows its own."""
+
+    def log_nested_run(
+        self, run_id: str, *, name: str, params: Mapping[str, Any], metrics: Mapping[str, float], status: str
+    ) -> None:
+        """Keep none of them, likewise."""
+
     def log_model(
         self,
         model: Any,
@@ -108,6 +118,8 @@ class SimulatedRegistry(Registry):
         input_example: pd.DataFrame | None,
         requirements: list[str],
         extra_files: Mapping[str, bytes],
+        predict_method: str = "predict_proba",
+        trusted_types: Sequence[str] = (),
     ) -> LoggedModel:
         uri = f"simulation:/{self._open[-1]}/{name}"
         files = {file: digest_bytes(content) for file, content in extra_files.items()}

@@ -124,7 +124,7 @@ def drift_rank(
     return DriftRank(
         magnitude=round(float(magnitudes[-1]), 4),
         columns={
-            names[k]: ColumnDrift(
+            names[int(k)]: ColumnDrift(
                 distance=round(float(found[-1, k]), 6),
                 usual=round(float(np.nan_to_num(usual[k])), 6),
                 surprise=round(float(surprises[-1, k]), 4),

@@ -14,7 +14,6 @@ import numpy as np
 
 from include.stats.arguments import Vector, finite_vector
 
-_SMALLEST = 1e-15
 _LEAST_COVERED = 0.5
 
 
@@ -24,9 +23,9 @@ class Bins:
 
     Attributes:
         rows: labelled rows.
-        positives: of them.
+        positives: of them; 0 where labels are not 0 or 1.
         score: sum of their scores.
-        loss: sum of their log losses.
+        loss: sum of their losses.
     """
 
     rows: list[int]
@@ -46,11 +45,10 @@ def bin_edges(scores: Sequence[float] | Vector, bins: int = 10) -> list[float]:
     return [float(edge) for edge in edges if values.min() < edge <= values.max()]
 
 
-def binned(edges: Sequence[float], scores: Vector, labels: Vector) -> Bins:
-    """Count scores and their labels (0 or 1) by bin."""
+def binned(edges: Sequence[float], scores: Vector, losses: Vector, positives: Vector | None = None) -> Bins:
+    """Add up scores, losses and labels (0 or 1, where given) by bin."""
     place, size = np.searchsorted(np.asarray(edges), scores, side="right"), len(edges) + 1
-    p = np.clip(scores, _SMALLEST, 1 - _SMALLEST)
-    losses = -np.where(labels == 1, np.log(p), np.log1p(-p))
+    labels = np.zeros(len(place)) if positives is None else positives
     return Bins(
         rows=np.bincount(place, minlength=size).tolist(),
         positives=np.bincount(place, labels, minlength=size).astype(int).tolist(),

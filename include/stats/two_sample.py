@@ -131,7 +131,12 @@ def _summary(names: list[tuple[str, str]], logs: Vector, sizes: tuple[int, int])
         reference_rows=sizes[0],
         current_rows=sizes[1],
         tests=[
-            ColumnEvidence(*names[k], share=float(logs[0, k]) / total, p_value=float(adjusted[k]))
+            ColumnEvidence(
+                test=names[k][0],
+                column=names[k][1],
+                share=float(logs[0, k]) / total,
+                p_value=float(adjusted[k]),
+            )
             for k in order
         ],
     )

@@ -25,6 +25,7 @@ from include.training.fitting import fit, stopped
 from include.training.golden import golden_rows
 from include.training.kept import LOCK_FILE, KeptRecipe, environment_lock
 from include.training.naive import PRIOR, SEASONAL, naive_scores
+from include.training.reference import reference_files
 from include.training.search import Found, search
 from include.use_case_sections import CustomModel, Model
 from include.workspace import Workspace
@@ -153,7 +154,10 @@ def _report(
 
 def _log_models(training_set: TrainingSet, fitted: Fitted, registry: Registry) -> dict[str, str]:
     """Store both models and return the tags that name them."""
-    extra = {REFERENCE_FILE: _reference(training_set, fitted.model)}
+    extra = {
+        REFERENCE_FILE: _reference(training_set, fitted.model),
+        **reference_files(training_set, fitted.model),
+    }
     if (golden := golden_rows(training_set)) is not None:
         kind = training_set.recipe.kind
         extra[GOLDEN_FILE] = _parquet(golden.assign(**kind.stored(kind.scores(fitted.model, golden))))

@@ -72,7 +72,7 @@ from include.use_case_sections.models import (
     tunable,
     with_settings,
 )
-from include.use_case_sections.monitoring import Drift, Monitoring, Performance
+from include.use_case_sections.monitoring import Concept, Drift, Monitoring, Performance, Quality
 from include.use_case_sections.patterns import Pattern
 from include.use_case_sections.privacy import Drop, Generalise, Hash, Mask, Pii, Privacy
 from include.use_case_sections.problem import (
@@ -84,7 +84,7 @@ from include.use_case_sections.problem import (
     RegressionProblem,
 )
 from include.use_case_sections.promotion import Approval, Promotion
-from include.use_case_sections.retention import Retention
+from include.use_case_sections.retention import RAW, Kept, Retention
 from include.use_case_sections.retraining import Retraining, Trigger
 from include.use_case_sections.source import (
     DEFAULT_KIND,
@@ -126,6 +126,7 @@ __all__ = [
     "ISO_8601",
     "METRICS",
     "NAME_PATTERN",
+    "RAW",
     "RELATIVE_METRICS",
     "TABLE_RULES",
     "USUAL_FLOORS",
@@ -146,6 +147,7 @@ __all__ = [
     "Column",
     "ColumnLabel",
     "Comparison",
+    "Concept",
     "ConditionsGate",
     "Contract",
     "CostMatrix",
@@ -178,6 +180,7 @@ __all__ = [
     "JsonLinesFiles",
     "JsonLinesSideTable",
     "JsonLinesSource",
+    "Kept",
     "Labels",
     "LinearModel",
     "LogisticRegression",
@@ -199,6 +202,7 @@ __all__ = [
     "PythonFunction",
     "PythonSideTable",
     "PythonSource",
+    "Quality",
     "RandomForest",
     "Range",
     "RecencyWeights",

@@ -49,6 +49,9 @@ Pii = Annotated[Mask | Hash | Generalise | Drop, Field(discriminator="method")]
 class Privacy(Section):
     """Personal data that nobody declared: what happens when a column looks like it."""
 
+    masking: bool = Field(
+        True, description="false writes declared personal data in clear; meant for a flag, and told"
+    )
     undeclared: Literal["refuse", "warn", "ignore"] = Field(
         "warn", description="when a column that declares no `pii` looks like personal data"
     )

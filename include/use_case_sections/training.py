@@ -90,6 +90,9 @@ class Training(Section):
     report: Literal["full", "light", "none"] = Field(
         "light", description="plots and the HTML report; full adds learning curve and SHAP, which take time"
     )
+    fresh_process: bool = Field(
+        True, description="test the saved model in one more process, started for it; 2 s of CPU"
+    )
     mode: Literal["fail_closed"] = "fail_closed"
 
     @model_validator(mode="after")

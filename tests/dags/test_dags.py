@@ -25,7 +25,9 @@ HEAVY = (
 )
 
 STAGES = ("ingest", "features", "score", "monitor", "train")
-EXPECTED = {"airlock.maintenance", *(f"flights.{stage}" for stage in STAGES)}
+# Started by a person only, so it has no schedule and no place in the order of partitions.
+BY_HAND = ("rollback",)
+EXPECTED = {"airlock.maintenance", *(f"flights.{stage}" for stage in (*STAGES, *BY_HAND))}
 
 SCRIPT = """
 import json, sys, warnings
@@ -129,6 +131,25 @@ def test_nothing_is_promoted_before_it_is_evaluated(parsed: dict) -> None:
     assert parsed["dags"]["flights.train"]["edges"] == [["evaluate", "promote"], ["train", "evaluate"]]
 
 
+def test_a_person_stands_between_evaluation_and_promotion_where_one_is_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "use_cases"
+    asked = "promotion:\n  approval: {approvers: [ada, grace], timeout_hours: 48}\n\nevaluation:\n  gates:"
+    copy_use_case(folder, "careful", **{"evaluation:\n  gates:": asked})
+    found = parse(tmp_path, AIRLOCK_USE_CASES_DIR=str(folder))
+    assert found["errors"] == {}
+    assert found["dags"]["careful.train"]["edges"] == [
+        ["approve", "promote"],
+        ["evaluate", "approve"],
+        ["evaluate", "promote"],
+        ["train", "evaluate"],
+    ]
+
+
+def test_a_rollback_is_started_by_a_person_whenever_it_is_needed(parsed: dict) -> None:
+    dag = parsed["dags"]["flights.rollback"]
+    assert (dag["schedule"], dag["end"], dag["outlets"]) == ("NullTimetable", None, ["flights.champion"])
+
+
 def test_only_monitoring_orders_a_training(parsed: dict) -> None:
     assert parsed["dags"]["flights.monitor"]["edges"] == [["monitor", "order_training"]]
 
@@ -153,7 +174,7 @@ def test_one_broken_use_case_is_one_import_error_and_hides_no_other(tmp_path: Pa
     copy_use_case(folder, "sound")
     copy_use_case(folder, "broken", **{"roc_auc, min": "roc_auck, min"})
     found = parse(tmp_path, AIRLOCK_USE_CASES_DIR=str(folder))
-    assert set(found["dags"]) == {"airlock.maintenance", *(f"sound.{stage}" for stage in STAGES)}
+    assert set(found["dags"]) == {"airlock.maintenance", *(f"sound.{stage}" for stage in (*STAGES, *BY_HAND))}
     (error,) = found["errors"].values()
     assert "use_case.yaml: evaluation.gates[0].metric: 'roc_auck' is not possible" in error
 
@@ -170,3 +191,11 @@ def test_a_task_start_reads_only_its_own_use_case(tmp_path: Path) -> None:
     )
     assert "two.score" in found["dags"]
     assert not any(dag_id.startswith("one.") for dag_id in found["dags"])
+
+
+def test_ingestion_is_one_task_and_waits_only_where_that_is_declared(parsed: dict, tmp_path: Path) -> None:
+    assert parsed["dags"]["flights.ingest"]["edges"] == []
+    copy_use_case(tmp_path / "use_cases", "patient", **{"source:": "source:\n  wait: {timeout_minutes: 5}"})
+    found = parse(tmp_path, AIRLOCK_USE_CASES_DIR=str(tmp_path / "use_cases"))
+    assert found["errors"] == {}
+    assert found["dags"]["patient.ingest"]["edges"] == [["wait_for_files", "ingest"]]

@@ -42,7 +42,7 @@ def _judge(rule: StabilityGate, found: DayMetrics, evidence: EvaluationEvidence)
     bad = {day: value for day, value in judged.items() if sign * (found.whole - value) > drop}
     share = len(bad) / len(judged)
     figure = (
-        f"stability: {len(bad)} of {len(judged)} days have a {shown(metric)} worse than {found.whole:.3f} by "
+        f"stability: {len(bad)} of {len(judged)} days have {shown(metric)} worse than {found.whole:.3f} by "
         f"more than {drop:.3g}, allowed {rule.max_bad_share:.0%}"
     )
     if share > rule.max_bad_share:

@@ -132,15 +132,38 @@ class Conversion:
         if pat.is_null(values.type):
             text = self._keep_text_times and column.type == "timestamp"
             return pa.nulls(len(values), pa.string() if text else wanted)
-        if column.type == "timestamp" and not pat.is_timestamp(values.type):
-            return self._text_times(name, values.cast(pa.string()), places)
+        change = {"timestamp": self._times, "string": self._text}.get(column.type)
+        if change is not None:
+            return change(name, values, places)
         if column.type == "number":
             return _without_nan(values.cast(wanted, safe=False))
         try:
-            # Rounding a time to microseconds is no loss that a rule could see; integers must fit.
-            return values.cast(wanted, safe=column.type != "timestamp")
+            return values.cast(wanted)
         except pa.ArrowInvalid:
             return self._cast_each(name, column, values, places)
+
+    def _times(self, name: str, values: pa.Array, places: Sequence[int]) -> pa.Array:
+        import pyarrow as pa
+        import pyarrow.types as pat
+
+        if not pat.is_timestamp(values.type):
+            return self._text_times(name, values.cast(pa.string()), places)
+        # Rounding to microseconds is no loss that a rule could see.
+        found = times.within_calendar(values.cast(pa.timestamp("us", "UTC"), safe=False))
+        self.without_value(name, "are outside the years 1 to 9999", values, found, places)
+        return found
+
+    def _text(self, name: str, values: pa.Array, places: Sequence[int]) -> pa.Array:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        texts = values.cast(pa.string())
+        broken = pc.match_substring(texts, "\0")
+        if not pc.any(broken, min_count=0).as_py():
+            return texts
+        found = pc.if_else(broken, pa.scalar(None, pa.string()), texts)
+        self.without_value(name, "hold a NUL byte", texts, found, places)
+        return found
 
     def _text_times(self, name: str, texts: pa.Array, places: Sequence[int]) -> pa.Array:
         found = times.moments(texts, form=self._form, zone=self._zone)

@@ -40,7 +40,6 @@ def read_json_lines(
     held: list[pa.RecordBatch] = []
     declared = conversion.contract.columns
     while chunk := list(islice(parsed, _ROWS)):
-        before = len(seen)
         for _, row in chunk:
             seen.update(dict.fromkeys(row))
             if len(seen) > max_columns:
@@ -50,9 +49,6 @@ def read_json_lines(
         columns = {name: [row.get(name) for _, row in chunk] for name in declared}
         held.append(object_batch(columns, places, source, conversion))
         # A key may be left out of many lines, so a missing column is known only at the end.
-        if len(seen) > before and set(seen) - set(declared) and conversion.contract.extra_columns == "refuse":
-            check_columns(list(seen | dict.fromkeys(declared)), doubts, max_columns=max_columns)
-            return
         if set(declared) <= set(seen):
             yield from held
             held.clear()

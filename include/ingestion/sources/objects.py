@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.ingestion.sources import times
 from include.ingestion.sources.conversion import Conversion, arrow_type
-from include.use_case_sections import TableSource
+from include.use_case_sections import SqlQuery, TableSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,11 +54,16 @@ def _array(
     import pyarrow as pa
 
     column = conversion.contract.columns[name]
+    if isinstance(source, SqlQuery) and column.type == "boolean":
+        # Databases without truth values (SQLite, MySQL) have 0 and 1 for them.
+        values = [bool(value) if type(value) is int and value in {0, 1} else value for value in values]
     fitting = _FITTING[column.type] | {_NOTHING}
     if not set(map(type, values)) <= fitting:
         wrong = [position for position, value in enumerate(values) if type(value) not in fitting]
         conversion.doubts.column_values(name, f"are {_WORDS[column.type]}", values, wrong, places)
         values = [value if type(value) in fitting else None for value in values]
+    if column.type in {"string", "timestamp"}:
+        values = _encodable(name, values, places, conversion)
     if column.type == "timestamp":
         return _times(name, values, places, source, conversion)
     if column.type == "number":
@@ -68,6 +73,24 @@ def _array(
         conversion.doubts.column_values(name, "have more than 64 bits", values, wrong, places)
         values = [None if at in set(wrong) else value for at, value in enumerate(values)] if wrong else values
     return conversion.array(name, column, pa.array(values, arrow_type(column.type)), places)
+
+
+def _encodable(
+    name: str, values: Sequence[Any], places: Sequence[int], conversion: Conversion
+) -> Sequence[Any]:
+    wrong = [at for at, value in enumerate(values) if isinstance(value, str) and not _has_bytes(value)]
+    if not wrong:
+        return values
+    conversion.doubts.column_values(name, "hold half a character", values, wrong, places)
+    return [None if at in set(wrong) else value for at, value in enumerate(values)]
+
+
+def _has_bytes(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # one half of a pair of surrogates
+        return False
+    return True
 
 
 def _float(value: float | Decimal) -> float:

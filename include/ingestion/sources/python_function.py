@@ -148,5 +148,17 @@ def _of_dictionaries(
     names = list(dict.fromkeys(str(key) for row in frame for key in row))
     if not check_columns(names, conversion.doubts, max_columns=max_columns):
         return None
-    columns = {name: [row.get(name) for row in frame] for name in conversion.contract.columns}
+    columns = {name: [_plain(row.get(name)) for row in frame] for name in conversion.contract.columns}
     return [object_batch(columns, range(place + 1, place + 1 + len(frame)), source, conversion)]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of pandas or NumPy as Python's own."""
+    import numpy as np
+    import pandas as pd
+
+    if value is pd.NaT or value is pd.NA:
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime(warn=False)
+    return value.item() if isinstance(value, np.generic) else value

@@ -128,9 +128,7 @@ def _numbered(
 def _check_start(start: bytes, compression: str, encoding: str, source: str) -> None:
     zipped = start.startswith(_GZIP)
     if compression == "gzip" and not zipped:
-        raise BatchUnreadable(
-            f"{source} is no gzip file, as source.compression says: it starts with {start!r}"
-        )
+        raise BatchUnreadable(f"{source} is no gzip file as declared: it starts with {start!r}")
     if compression == "none" and zipped:
         raise BatchUnreadable(f"{source} is a gzip file; declare compression: gzip")
     for mark, name in _MARKS.items():

@@ -12,6 +12,8 @@ from include.use_case_sections import ISO_8601
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# A day less on both sides, so that every zone has a date for it.
+_CALENDAR = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, 23, 59, 59, 999999, tzinfo=UTC))
 _LOCAL = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
 _OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
 
@@ -34,12 +36,22 @@ def moments(texts: pa.Array, *, form: str, zone: str | None) -> pa.Array:
         if pc.all(with_offset, min_count=0).as_py():
             short = pc.replace_substring_regex(texts, r"(\.\d{6})\d+", r"\1")
             try:
-                return short.cast(pa.timestamp("us", "UTC"))
+                return within_calendar(short.cast(pa.timestamp("us", "UTC")))
             except pa.ArrowInvalid:
                 pass  # a date that no calendar has, such as 30 February: look at each
     coded = texts.dictionary_encode()
     found = [_moment(text, form, zone) for text in coded.dictionary.to_pylist()]
     return pa.array(found, pa.timestamp("us", "UTC")).take(coded.indices)
+
+
+def within_calendar(times: pa.Array) -> pa.Array:
+    """Make null what lies outside the years 1 to 9999, for which Python has no date."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    first, last = (pa.scalar(moment, times.type) for moment in _CALENDAR)
+    inside = pc.and_(pc.greater_equal(times, first), pc.less_equal(times, last))
+    return pc.if_else(inside, times, pa.scalar(None, times.type))
 
 
 def _moment(text: str, form: str, zone: str | None) -> datetime | None:
@@ -52,7 +64,8 @@ def _moment(text: str, form: str, zone: str | None) -> datetime | None:
             return None
         if time.tzinfo is None:
             return _located(time, ZoneInfo(zone)) if zone else None
-        return time.astimezone(UTC)
+        moment = time.astimezone(UTC)
+        return moment if _CALENDAR[0] <= moment <= _CALENDAR[1] else None
     except (ValueError, OverflowError):
         return None
 

@@ -24,7 +24,7 @@ def destination(rows: pd.DataFrame) -> pd.Series:
     return rows["dest"]
 
 
-@features.row(kind="number", inputs=["distance"], low=0, high=6000, description="miles")
+@features.row(kind="number", inputs=["distance"], low=0, high=6000, description="miles", unit="miles")
 def distance(rows: pd.DataFrame) -> pd.Series:
     return rows["distance"].astype("float64")
 
@@ -35,13 +35,19 @@ def distance(rows: pd.DataFrame) -> pd.Series:
     low=0,
     high=1500,
     description="scheduled departure, minutes of the day",
+    unit="minutes of the day",
 )
 def departure_minute(rows: pd.DataFrame) -> pd.Series:
     return (rows["hour"] * 60 + rows["minute"]).astype("float64")
 
 
 @features.row(
-    kind="number", inputs=["sched_arr_time"], low=0, high=1440, description="scheduled arrival, local minutes"
+    kind="number",
+    inputs=["sched_arr_time"],
+    low=0,
+    high=1440,
+    description="scheduled arrival, local minutes",
+    unit="minutes of the day",
 )
 def arrival_minute(rows: pd.DataFrame) -> pd.Series:
     return (rows["sched_arr_time"] // 100 * 60 + rows["sched_arr_time"] % 100).astype("float64")
@@ -53,6 +59,7 @@ def arrival_minute(rows: pd.DataFrame) -> pd.Series:
     low=1,
     high=200,
     description="flights planned there in the same hour",
+    unit="flights",
 )
 def flights_in_hour(rows: pd.DataFrame) -> pd.Series:
     return rows.groupby(["origin", "hour"])["origin"].transform("size").astype("float64")
@@ -75,4 +82,5 @@ for _name, _column, _low, _high, _unit in [
         low=_low,
         high=_high,
         description=f"at the airport of departure, {_unit}",
+        unit=_unit,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
+from airlock.connections import connection_url
 from airlock.operators.base import AirlockOperator, actor_of, partition_of
 
 if TYPE_CHECKING:
@@ -24,5 +26,36 @@ class IngestBatchOperator(AirlockOperator):
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
         from include.ingestion.stage import ingest
 
+        workspace.connections = connection_url
         decision, ref = ingest(use_case, partition_of(context), actor=actor_of(context), workspace=workspace)
         return {"decision_id": decision.id, "verdict": decision.verdict.value, "batch": str(ref)}
+
+
+class WaitForFilesOperator(AirlockOperator):
+    """Wait until the files of the run's partition are there and finished, without holding a task slot.
+
+    When the patience of `source.wait` ends, the task succeeds all the same: ingestion then refuses the batch
+    and records why, which a task that failed here could not.
+    """
+
+    def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
+        from airlock.triggers.landing import LandedFilesTrigger
+        from include.ingestion.sources.waiting import look
+        from include.use_case_sections import Wait
+
+        partition, patience = partition_of(context), use_case.source.wait or Wait()
+        if not look(use_case, partition, workspace).settled_since(None):
+            trigger = LandedFilesTrigger(
+                use_case=use_case.name,
+                partition=partition,
+                settle_seconds=patience.settle_seconds,
+                deadline=time.time() + 60 * patience.timeout_minutes,
+            )
+            self.defer(trigger=trigger, method_name="resume")
+        return {"finished": True, "missing": []}
+
+    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Go on after the trigger's event."""
+        if not event["finished"]:
+            self.log.warning("The patience has ended: %s", "; ".join(event["missing"]))
+        return event

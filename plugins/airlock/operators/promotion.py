@@ -37,6 +37,9 @@ class ApproveCandidateOperator(ApprovalOperator):
     def __init__(
         self, *, use_case: str, evaluated_by: str, approvers: list[str], timeout_hours: float, **kwargs: Any
     ) -> None:
+        comment = Param("", type="string", maxLength=500, description="why, for the record", source="task")
+        # Airflow hands over the DAG's own params as well; it shows the task's only.
+        params = {**(kwargs.pop("params", None) or {}), "comment": comment}
         pulled = f"ti.xcom_pull(task_ids='{evaluated_by}')"
         super().__init__(
             subject=f"May version {{{{ {pulled}['version'] }}}} of {use_case} become the champion?",
@@ -45,7 +48,7 @@ class ApproveCandidateOperator(ApprovalOperator):
                 f"`{{{{ {pulled}['decision_id'] }}}}`. Its model card is an artefact of run "
                 f"`{{{{ {pulled}['run_id'] }}}}` in MLflow."
             ),
-            params={"comment": Param("", type="string", maxLength=500, description="why, for the record")},
+            params=params,
             assigned_users=[{"id": name, "name": name} for name in approvers],
             response_timeout=timedelta(hours=timeout_hours),
             **kwargs,

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from include import partitions
+from include.champions import newest_champion
 from include.errors import ConfigurationError, NotFound, NothingToDo
 from include.lake import Lake
 from include.monitoring import drift
@@ -17,6 +18,8 @@ SHORT = {
     "monitoring.drift.gap_days": 0,
     "monitoring.drift.min_history": 10,
     "monitoring.drift.max_history": 10,
+    "monitoring.drift.comparable": "all_days",
+    "monitoring.known_days": [],
 }
 BAD_DAYS = partitions.span("2013-01-16", DAY)
 
@@ -47,17 +50,25 @@ def write_labels(workspace, days, *, turned=False, known=None):
 # What is recorded and published
 
 
-def test_three_decisions_are_recorded_about_the_partition(championed, flying):
+def test_every_watch_records_its_decision_about_the_partition(championed, flying):
     health = watched(championed, flying)
     found = [
         decision_of(championed, value)
-        for value in (health.drift_id, health.performance_id, health.retraining_id)
+        for value in (
+            health.drift_id,
+            health.quality_id,
+            health.performance_id,
+            health.concept_id,
+            health.outcome_id,
+            health.retraining_id,
+        )
     ]
-    assert [decision.gate for decision in found] == ["drift", "performance", "retraining"]
+    gates = ["drift", "quality", "performance", "concept", "outcome", "retraining"]
+    assert [decision.gate for decision in found] == gates
     assert {(decision.partition, decision.as_of) for decision in found} == {(DAY, "2013-01-21")}
     assert {tuple(decision.data_refs) for decision in found} == {(f"flights/predictions/{DAY}",)}
-    assert found[0].verdict.value == "undecided"
-    assert found[2].reasons == [f"{DAY} itself is not marked"]
+    assert [decision.verdict.value for decision in found[:-1]] == ["undecided", "pass", "pass", "pass", "pass"]
+    assert found[-1].reasons == [f"{DAY} itself is not marked"]
     assert health.train_as_of is None
 
 
@@ -98,7 +109,8 @@ def test_the_figures_of_the_partition_are_published(championed, flying):
     today = decision_of(championed, health.performance_id).evidence["live"][DAY]
     assert found["predictions.rows"] == len(predictions)
     assert found["predictions.mean"] == pytest.approx(predictions["score"].mean())
-    assert {name: found[f"performance.{name}"] for name in today} == pytest.approx(today)
+    told = [found[f"performance.{name}"] for name in ("rows", "log_loss", "roc_auc")]
+    assert told == pytest.approx([today["rows"], today["loss"], today["metric"]])
     assert set(rows["known_at"]) == {date(2013, 1, 21)}
     assert rows["value"].notna().all()
 
@@ -117,10 +129,11 @@ def test_drift_is_judged_and_published_by_column(championed, flying, changed):
     assert decision.verdict.value in {"pass", "warn"}
     assert decision.evidence["history"] == 10
     rows = championed.lake.read("flights", "metrics", partitions=[DAY])
-    ratios = rows[rows["name"] == "drift.ratio"].set_index("subject")["value"]
-    assert ratios.to_dict() == decision.evidence["columns"]
-    assert {"carrier", "wind_speed", "wind_speed (nulls)"} <= set(ratios.index)
-    assert rows.set_index("name")["value"]["drift.magnitude"] == ratios.max()
+    found = rows[rows["name"] == "drift.surprise"].set_index("subject")["value"]
+    columns = decision.evidence["columns"]
+    assert found.to_dict() == {name: moved["surprise"] for name, moved in columns.items()}
+    assert {"carrier", "wind_speed", "wind_speed (nulls)"} <= set(found.index)
+    assert rows.set_index("name")["value"]["drift.magnitude"] == found.max()
 
 
 def test_the_report_is_stored_once(championed, flying, changed):
@@ -128,11 +141,17 @@ def test_the_report_is_stored_once(championed, flying, changed):
     health = watched(championed, with_report)
     path = championed.settings.home / "lake" / "_reports" / health.report
     content, written = path.read_bytes(), path.stat().st_mtime_ns
-    assert health.report.startswith(f"flights/{DAY}/drift-")
-    assert b"wind_speed" in content
+    assert health.report.startswith(f"flights/{DAY}/monitor-")
+    assert b"data:image/png;base64," in content
+    (beside,) = [key for key in championed.reports.list() if "/drift-" in key]
+    assert f'href="{beside.rsplit("/", 1)[1]}"'.encode() in content
+    assert b"wind_speed" in championed.reports.get(beside)
+    champion = newest_champion(championed.ledger, "flights")
+    tag = championed.registry.run(champion.run_id).data.tags["airlock.monitor_report"]
+    assert tag == f"{DAY} {championed.reports.address(health.report)}"
     assert watched(championed, with_report).report == health.report
     assert (path.read_bytes(), path.stat().st_mtime_ns) == (content, written)
-    assert len(championed.reports.list()) == 1
+    assert len(championed.reports.list()) == 2
     assert watched(championed, flying).report == ""
 
 
@@ -168,7 +187,7 @@ def test_nothing_is_recorded_where_there_is_nothing_to_watch(championed, flying)
 TOUCHY = {
     "monitoring.performance.window_days": 2,
     "monitoring.performance.min_days": 2,
-    "monitoring.performance.alpha": 0.2,
+    "monitoring.performance.decay_limit": 1.0,
 }
 ONE = TOUCHY | {"monitoring.retraining.violations": 1, "monitoring.retraining.of_last": 1}
 
@@ -254,10 +273,12 @@ def test_only_a_bounded_number_of_days_is_asked_for(championed, flying, changed)
     bound = drift.days_needed(flying.monitoring.drift)
     (profiles,) = championed.lake.asked["feature_profiles"]
     assert profiles == partitions.span(partitions.shift(DAY, -bound), DAY)
+    (raw,) = championed.lake.asked["profiles"]
+    assert raw == profiles
     others = max(
         len(days)
         for table, reads in championed.lake.asked.items()
-        if table != "feature_profiles"
+        if table not in {"profiles", "feature_profiles"}
         for days in reads
     )
     assert others == flying.monitoring.performance.window_days

@@ -4,13 +4,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.errors import UseCaseError
 from include.training.models import build_pipeline
-from include.use_case_sections import GradientBoosting, LogisticRegression
+from include.use_case_sections import (
+    CustomModel,
+    GradientBoosting,
+    LinearModel,
+    LogisticRegression,
+    RandomForest,
+)
 
 NUMBERS, CATEGORIES = ["wind", "hour"], ["carrier", "origin"]
 MODELS = [
     GradientBoosting(kind="gradient_boosting", max_iter=20),
     LogisticRegression(kind="logistic_regression"),
+    LinearModel(kind="linear"),
+    RandomForest(kind="random_forest", n_estimators=20),
 ]
 
 
@@ -121,12 +130,110 @@ def test_every_setting_of_the_trees_reaches_them():
         l2_regularization=2.5,
     )
     trees = build_pipeline(model, numbers=NUMBERS, categories=CATEGORIES, seed=4)["model"]
-    found = {name: trees.get_params()[name] for name in model.model_dump(exclude={"kind"})}
-    assert found == model.model_dump(exclude={"kind"})
-    assert (trees.random_state, trees.categorical_features) == (4, [0, 1])
+    declared = model.model_dump(exclude={"kind", "early_stopping_rounds", "validation_days"})
+    assert {name: trees.get_params()[name] for name in declared} == declared
+    assert (trees.random_state, trees.categorical_features, trees.early_stopping) == (4, [0, 1], False)
 
 
 def test_every_setting_of_the_linear_model_reaches_it():
     model = LogisticRegression(kind="logistic_regression", c=0.25, max_iter=77)
     linear = build_pipeline(model, numbers=NUMBERS, categories=CATEGORIES, seed=4)["model"]
     assert (linear.C, linear.max_iter) == (0.25, 77)
+
+
+# Other kinds of problems
+
+AMOUNTS = {
+    "boosted, regression": (MODELS[0], "regression", "HistGradientBoostingRegressor", "squared_error"),
+    "boosted, count": (MODELS[0], "count", "HistGradientBoostingRegressor", "poisson"),
+    "forest, regression": (MODELS[3], "regression", "RandomForestRegressor", "squared_error"),
+    "forest, count": (MODELS[3], "count", "RandomForestRegressor", "poisson"),
+    "linear, regression": (MODELS[2], "regression", "Ridge", None),
+    "linear, count": (MODELS[2], "count", "PoissonRegressor", None),
+}
+
+
+@pytest.mark.parametrize(("model", "problem", "name", "loss"), AMOUNTS.values(), ids=AMOUNTS)
+def test_amounts_are_learned_with_the_loss_of_their_kind(model, problem, name, loss):
+    rows, _ = rows_of(1500)
+    label = rows["hour"] // 4 + (rows["carrier"] == "EV")
+    pipeline = build_pipeline(model, numbers=NUMBERS, categories=CATEGORIES, seed=1, problem=problem)
+    found = pipeline.fit(rows, label).predict(rows)
+    assert np.corrcoef(found, label)[0, 1] > 0.8
+    estimator = pipeline["model"]
+    assert type(estimator).__name__ == name
+    assert getattr(estimator, "loss", getattr(estimator, "criterion", None)) == loss
+    assert problem != "count" or found.min() > 0
+
+
+@pytest.mark.parametrize("index", [0, 2, 3], ids=lambda index: MODELS[index].kind)
+def test_several_classes_get_a_probability_each(index):
+    rows, _ = rows_of(1500)
+    label = np.where(rows["hour"] < 8, "early", np.where(rows["hour"] < 16, "noon", "late"))
+    pipeline = build_pipeline(
+        MODELS[index], numbers=NUMBERS, categories=CATEGORIES, seed=1, problem="multiclass"
+    )
+    found = pipeline.fit(rows, label).predict_proba(rows)
+    assert found.shape == (1500, 3)
+    assert (pipeline.predict(rows) == label).mean() > 0.8
+
+
+def test_balanced_classes_raise_the_scores_of_the_rare_one(model):
+    rows, label = rows_of(1500)
+    rare = label * (np.arange(1500) % 5 == 0)
+    usual, balanced = (
+        scores(fitted(model.model_copy(update={"class_weight": weight}), rows, rare), rows).mean()
+        for weight in (None, "balanced")
+    )
+    assert balanced > usual + 0.1
+
+
+# A model of the use case's own
+
+CUSTOM = """
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+
+
+def build(numbers, categories, seed, smoothing):
+    columns = make_column_transformer((SimpleImputer(), numbers))
+    return make_pipeline(columns, GaussianNB(var_smoothing=smoothing))
+
+
+def fails(**options):
+    raise RuntimeError("no luck")
+
+
+def nothing(**options):
+    return 7
+"""
+
+
+def custom(folder, function="model:build", **parameters):
+    (folder / "model.py").write_text(CUSTOM)
+    model = CustomModel(kind="custom", function=function, parameters=parameters)
+    return build_pipeline(model, numbers=NUMBERS, categories=CATEGORIES, seed=1, folder=folder)
+
+
+def test_a_function_of_the_use_case_makes_the_model(tmp_path):
+    rows, label = rows_of(1000)
+    pipeline = custom(tmp_path, smoothing=0.01).fit(rows, label)
+    assert pipeline[-1].var_smoothing == 0.01
+    assert np.isfinite(scores(pipeline, rows)).all()
+
+
+WRONG = {
+    "no such file": ("other:build", "other.py is missing"),
+    "no such function": ("model:builds", "has no function 'builds'"),
+    "it fails": ("model:fails", "fails: RuntimeError: no luck"),
+    "no estimator": ("model:nothing", "returned a int; return an unfitted"),
+    "other parameters": ("model:build", "fails: TypeError"),
+}
+
+
+@pytest.mark.parametrize(("function", "message"), WRONG.values(), ids=WRONG)
+def test_a_wrong_function_is_told_plainly(tmp_path, function, message):
+    with pytest.raises(UseCaseError, match=message):
+        custom(tmp_path, function)

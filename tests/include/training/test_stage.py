@@ -262,7 +262,7 @@ def test_missing_days_are_listed(featured, flying, changed):
     run = trained(featured, early)
     decision = featured.ledger.get(run.decision_id)
     assert decision.verdict.value == "warn"
-    assert decision.reasons == ["no usable rows for 2012-12-30, 2012-12-31"]
+    assert decision.reasons == ["no usable rows for 2012-12-30, 2012-12-31: never landed"]
     tags = featured.registry.run(run.run_id).data.tags
     assert tags["airlock.missing_partitions"] == "2012-12-30 2012-12-31"
 

@@ -37,10 +37,14 @@ def test_a_slice_that_the_champion_serves_better_is_found(rules):
     assert rules.judged(rule, alone) == ("pass", "slices: no champion to compare with")
 
 
-def test_the_search_raises_no_false_alarm_on_a_sound_model(rules):
+def test_the_search_raises_few_false_alarms_where_no_slice_differs(rules):
+    """Each in at most 5 % of holdouts; more than one among eight would be a sign of a rule that errs more."""
     rule = SlicesGate(kind="slices", max_drop=0.0)
-    verdicts = [rules.judged(rule, rules.case(rows=rules.holdout(seed, 10, 150)))[0] for seed in range(2, 12)]
-    assert "refuse" not in verdicts
+    verdicts = [
+        rules.judged(rule, rules.case(rows=rules.holdout(seed, 10, 100), numbers=("noise",)))[0]
+        for seed in range(2, 10)
+    ]
+    assert verdicts.count("refuse") <= 1
 
 
 def test_slices_by_a_column_of_the_batch_and_too_small_ones(rules):

@@ -1,0 +1,85 @@
+"""What all watches of one partition share: what was scored, by whom, and where verdicts are recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from include import partitions
+from include.decisions import Decision, Ruling, Subject, decide
+from include.lake import ROW_KEY
+from include.monitoring.reference import Reference, read_reference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from include.champions import Champion
+    from include.feature_sets import FeatureSet
+    from include.use_case import UseCase
+    from include.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One scored partition under watch.
+
+    Attributes:
+        predictions: its rows of the table, repeated ones included.
+    """
+
+    use_case: UseCase
+    partition: str
+    actor: str
+    champion: Champion
+    features: FeatureSet
+    predictions: pd.DataFrame
+    workspace: Workspace = field(repr=False)
+
+    @property
+    def as_of(self) -> str:
+        return partitions.key_of(partitions.available_at(self.partition))
+
+    @cached_property
+    def scored(self) -> pd.DataFrame:
+        """Each row once: of a repeated prediction the first counts."""
+        return self.predictions.drop_duplicates(ROW_KEY, ignore_index=True)
+
+    @cached_property
+    def reference(self) -> Reference:
+        return read_reference(self.workspace.registry, self.champion.model)
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The features that were scored, with their `score`."""
+        lake, name = self.workspace.lake, self.use_case.name
+        found = lake.read(name, "features", partitions=[self.partition])
+        return found.drop_duplicates(ROW_KEY).merge(self.scored[[ROW_KEY, "score"]], on=ROW_KEY)
+
+    def record(
+        self,
+        *,
+        gate: str,
+        ruling: Ruling,
+        evidence: BaseModel,
+        policy: BaseModel,
+        partition: str | None = None,
+        as_of: str | None = None,
+    ) -> Decision:
+        """Append a verdict to the ledger; about this partition and its as-of where nothing else is said."""
+        about = partition or self.partition
+        subject = Subject(
+            use_case=self.use_case.name, partition=about, as_of=as_of or self.as_of, actor=self.actor
+        )
+        return self.workspace.ledger.append(
+            decide(
+                gate=gate,
+                subject=subject,
+                ruling=ruling,
+                evidence=evidence,
+                policy=policy,
+                data_refs=[f"{subject.use_case}/predictions/{about}"],
+            )
+        )

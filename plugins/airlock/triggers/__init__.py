@@ -1,0 +1,1 @@
+"""Triggers: what is waited for without holding a task slot."""

@@ -1,0 +1,42 @@
+"""The short form of `make gate-faults`: every known fault is caught by the gate that is made for it."""
+
+import pytest
+
+from bench.decisions.gate_faults import Caught, faults_of_rules, faults_of_stages, uncaught
+
+
+def test_every_fault_of_a_model_is_caught_and_the_sound_one_is_not():
+    found = faults_of_rules(rows=250)
+    assert uncaught(found) == [], found
+    assert {caught.fault for caught in found} >= {
+        "shuffled labels",
+        "unit of a feature changed",
+        "a slice made bad",
+        "slower model",
+        "scores out of calibration",
+        "stale data",
+        "unfair shift",
+    }
+
+
+def test_every_fault_of_data_and_artefacts_is_caught(championed):
+    found = faults_of_stages(championed.use_case("flights"), "2013-01-14", championed)
+    assert {caught.fault: caught.by for caught in found} == {
+        "holdout contamination": "evaluation",
+        "label leak": "training",
+        "swapped artefact": "registry",
+    }
+    assert "learned from days that it is judged on" in found[0].reason
+    assert "distance" in found[1].reason
+
+
+@pytest.mark.parametrize(
+    ("found", "lost"),
+    [
+        ([Caught("none (control)", "", ""), Caught("leak", "", "")], ["leak"]),
+        ([Caught("none (control)", "floor", "")], ["none (control): refused by floor"]),
+    ],
+    ids=["a fault goes through", "gates that refuse everything"],
+)
+def test_what_is_not_caught_is_told(found, lost):
+    assert uncaught(found) == lost

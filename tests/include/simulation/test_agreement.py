@@ -1,0 +1,135 @@
+"""A simulation decides as the DAGs do: the operators' steps, in the order of the DAGs, on the same files."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from include.hashing import canonical_json
+from include.ledger import Ledger
+from include.settings import PROJECT_ROOT
+from include.simulation.history import prepare
+from include.simulation.policy import read_policy
+from include.simulation.replay import Replay, SimulatedWorkspace
+from include.workspace import Workspace
+from tests.include.simulation.conftest import FIRST, LAST
+
+# The tasks of one day after the other, and of each training; what Airflow adds is scheduling and retries.
+OPERATORS = """
+import sys
+from types import SimpleNamespace as Made
+from airlock.operators.evaluation import EvaluateCandidateOperator
+from airlock.operators.features import BuildFeaturesOperator
+from airlock.operators.ingestion import IngestBatchOperator
+from airlock.operators.monitoring import MonitorPartitionOperator
+from airlock.operators.promotion import PromoteCandidateOperator
+from airlock.operators.scoring import ScorePartitionOperator
+from airlock.operators.training import TrainCandidateOperator
+from include import partitions
+from include.errors import GateRefused, GateUndecided, NothingToDo
+from include.warmup import LIBRARIES, import_quietly
+from include.workspace import Workspace
+
+import_quietly(LIBRARIES)
+SHUT = (GateRefused, GateUndecided, NothingToDo)
+
+
+def context(key, run_type, conf=None, earlier=None):
+    run = Made(partition_key=key, run_type=run_type, triggering_user_name=None)
+    task = Made(xcom_pull=lambda task_ids: earlier)
+    return {"dag_run": run, "params": conf or {}, "ti": task}
+
+
+def step(operator, *arguments, **named):
+    workspace = Workspace()
+    kwargs = {"task_id": operator.__name__, "use_case": "trips", **named}
+    return operator(**kwargs).step(context(*arguments), workspace.use_case("trips"), workspace)
+
+
+def train(key, run_type, conf):
+    try:
+        run = step(TrainCandidateOperator, key, run_type, conf)
+        run = step(EvaluateCandidateOperator, key, run_type, conf, run, trained_by="train")
+        step(PromoteCandidateOperator, key, run_type, conf, run, evaluated_by="evaluate")
+    except SHUT:
+        pass
+
+
+for day in partitions.span(sys.argv[1], sys.argv[2]):
+    try:
+        for operator in (IngestBatchOperator, BuildFeaturesOperator, ScorePartitionOperator):
+            step(operator, day, "backfill")
+        health = step(MonitorPartitionOperator, day, "backfill")
+    except SHUT:
+        health = {"train_as_of": None}
+    if health["train_as_of"]:
+        order = {"as_of": health["train_as_of"], "decision_id": health["retraining_id"]}
+        train(None, "manual", order | {"reason": "monitoring"})
+    next_day = partitions.shift(day, 1)
+    if partitions.parse(next_day).weekday() == 0:
+        train(next_day, "scheduled", {})
+"""
+# Drawn at random by MLflow, or a name of what was drawn: they differ between any two runs.
+RANDOM = {"run_id", "evaluated_run_id", "model", "evaluation_id", "decision_id", "cause_id", "card"}
+
+RAW_STORE = re.compile(r"[^\s\"]*/_raw/")
+
+
+def told(ledger: Ledger) -> list[tuple[str, ...]]:
+    """Return every decision of the stages without what is random in it, in the order taken."""
+    found = []
+    for decision in reversed(ledger.find(use_case="trips")):
+        if decision.gate == "alert":
+            continue  # sent by callbacks of tasks, which no step has
+        evidence = {name: value for name, value in decision.evidence.items() if name not in RANDOM}
+        about = (decision.gate, decision.partition or "", decision.as_of, decision.verdict.value)
+        refs = [ref for ref in decision.data_refs if not ref.startswith("decision/")]
+        whole = (*about, *decision.reasons, *refs, canonical_json(_rounded(evidence)))
+        found.append(tuple(RAW_STORE.sub("_raw/", text) for text in whole))
+    return found
+
+
+def _rounded(value: object) -> object:
+    # A model that was saved and loaded sums its trees in another order of the last bit.
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items() if name not in {"model_mb"}}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return round(value, 9) if isinstance(value, float) else value
+
+
+def test_a_stretch_of_days_gives_the_decisions_of_the_operators(trips_settings, tmp_path):
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{PROJECT_ROOT}:{PROJECT_ROOT / 'plugins'}",
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        "AIRLOCK_HOME": str(trips_settings.home),
+        "AIRLOCK_USE_CASES_DIR": str(trips_settings.use_cases_dir),
+        "AIRLOCK_LANDING_URL": trips_settings.landing,
+        "OMP_NUM_THREADS": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", OPERATORS, FIRST, LAST],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    use_case = Workspace(trips_settings).use_case("trips")
+    history = prepare(use_case, FIRST, LAST, settings=trips_settings, progress=lambda day: None)
+    workspace = SimulatedWorkspace(Path(tmp_path, "simulated"), history, trips_settings)
+    for _ in Replay(read_policy("declared", use_case), history, workspace).run():
+        pass
+    by_operators, simulated = told(Workspace(trips_settings).ledger), told(workspace.ledger)
+    gates = {decision[0] for decision in by_operators}
+    assert gates >= {"ingestion", "training", "evaluation", "promotion", "drift", "performance", "retraining"}
+    assert "trigger_outcome" in gates
+    assert {decision[3] for decision in by_operators if decision[0] == "retraining"} == {"pass", "refuse"}
+    assert simulated == by_operators
+    workspace.ledger.verify()
