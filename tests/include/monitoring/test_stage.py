@@ -67,7 +67,13 @@ def test_every_watch_records_its_decision_about_the_partition(championed, flying
     assert [decision.gate for decision in found] == gates
     assert {(decision.partition, decision.as_of) for decision in found} == {(DAY, "2013-01-21")}
     assert {tuple(decision.data_refs) for decision in found} == {(f"flights/predictions/{DAY}",)}
-    assert [decision.verdict.value for decision in found[:-1]] == ["undecided", "pass", "pass", "pass", "pass"]
+    assert [decision.verdict.value for decision in found[:-1]] == [
+        "undecided",
+        "pass",
+        "pass",
+        "pass",
+        "pass",
+    ]
     assert found[-1].reasons == [f"{DAY} itself is not marked"]
     assert health.train_as_of is None
 
