@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from include.settings import Settings
 
-    # Commits rows to the table as it stands, or makes it where there is none yet.
-    _Put = Callable[[DeltaTable | None], None]
+    # Commits rows to the table as it stands, or makes it where there is none yet; returns the version.
+    _Put = Callable[[DeltaTable | None], int]
 
 TABLES = (
     "batches",
@@ -259,8 +259,9 @@ class Lake:
         audit = Audit(partition, source_hash, contract_hash, content)
         options = self._options
 
-        def put(known: DeltaTable | None) -> None:
+        def put(known: DeltaTable | None) -> int:
             _write(known or self.uri(use_case, table), as_arrow(rows, audit, known), partition, options)
+            return (known or self.open(use_case, table)).version()
 
         return self._commit(use_case, table, audit, empty=rows.empty, put=put)
 
@@ -315,8 +316,7 @@ class Lake:
         delta = self.find(use_case, table)
         if delta is not None and self._content_hash(delta, audit.partition) == holds:
             return delta.version()
-        put(delta)
-        return (delta or self.open(use_case, table)).version()
+        return put(delta)
 
 
 def _write(table: DeltaTable | str, rows: pa.Table, partition: str, options: dict[str, str]) -> None:

@@ -48,8 +48,8 @@ class PartitionFile:
         self._uri, self._options, self._audit, self._batches = uri, options, audit, batches
         self._written: tuple[pa.Schema, AddAction | None] | None = None
 
-    def commit(self, known: DeltaTable | None, configuration: dict[str, str]) -> None:
-        """Put the rows in the place of those that the partition holds.
+    def commit(self, known: DeltaTable | None, configuration: dict[str, str]) -> int:
+        """Put the rows in the place of those that the partition holds, and return the table's new version.
 
         The file is written by the first attempt; later ones use it again, unless the winner of the race has
         changed the table's columns.
@@ -70,6 +70,7 @@ class PartitionFile:
         schema = Schema.from_arrow(merged_schema(reader.schema, known))
         # Without a retry of the library's own, which would not see that another writer filled the partition.
         strictly = CommitProperties(max_commit_retries=0)
+        before = -1 if known is None else known.version()
         if known is None:
             self._make_table(added, schema, configuration, strictly)
         elif added is None:
@@ -83,6 +84,8 @@ class PartitionFile:
                 partition_filters=[(_PARTITION, "=", self._audit.partition)],
                 commit_properties=strictly,
             )
+        # A commit that is not tried again can only have been the next one.
+        return 0 if known is None else before + 1
 
     def _make_table(
         self,

@@ -72,6 +72,21 @@ class VolumeResult(_Evidence):
     p_value: float
 
 
+class DriftResult(_Evidence):
+    """How far the batch lies from the days before; see `include.stats.drift`.
+
+    Attributes:
+        magnitude: largest surprise of a column; None with too little history.
+        columns: the most surprising columns, with their surprise.
+        past: earlier magnitudes that it is ranked in.
+    """
+
+    magnitude: float | None
+    p_value: float | None
+    past: int
+    columns: dict[str, float] = {}
+
+
 class IngestionEvidence(_Evidence):
     """Everything that the verdict on a batch rests on.
 
@@ -80,6 +95,9 @@ class IngestionEvidence(_Evidence):
             are part of the history too: what is unusual once may be the new usual.
         flags: value of every feature flag that somebody has set, by name; see `include.flags`.
         masked: what was done to each column of personal data, by `table.column`.
+        set_aside: rows by table that break a rule of severity `quarantine`, whatever was decided about them
+            since: a release must not change what the gate was shown.
+        reports: by table, where the suite, its results and their page for people are.
     """
 
     kind: Literal["ingestion"] = "ingestion"
@@ -91,3 +109,11 @@ class IngestionEvidence(_Evidence):
     volumes: list[VolumeResult] = []
     flags: dict[str, str | bool] = {}
     masked: dict[str, str] = {}
+    set_aside: dict[str, int] = {}
+    drift: DriftResult | None = None
+    reports: dict[str, str] = {}
+
+    @property
+    def accepted_rows(self) -> int:
+        """Rows of the batch that no rule sets aside."""
+        return self.rows - self.set_aside.get(BATCH, 0)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 
-from include.decisions import Ruling, Verdict, worst
-from include.ingestion.evidence import BATCH, IngestionEvidence, RuleResult, VolumeResult
+from include.decisions import Mode, Ruling, Verdict, worst
+from include.ingestion.evidence import BATCH, DriftResult, IngestionEvidence, RuleResult, VolumeResult
 from include.stats.proportions import exceeds_limit
-from include.use_case_sections import Contract, Severity, Volume
+from include.use_case_sections import Contract, DoorDrift, Severity, Volume
 
 _WORST_FIRST = (Verdict.REFUSE, Verdict.WARN)
 RULE = (
     "shares: one-sided Clopper-Pearson bound at alpha / number of shares (Clopper & Pearson 1934); "
-    "volume: conformal rank of |log(rows / median of same weekdays)| (Laxhammar & Falkman 2010)"
+    "volume: conformal rank of |log(rows / median of same weekdays)| (Laxhammar & Falkman 2010); "
+    "drift: conformal rank of the profile's distance from the trailing days (Vovk et al. 2005)"
 )
 
 
@@ -31,15 +32,28 @@ def check(evidence: IngestionEvidence, policy: Contract) -> Ruling:
     found += [
         judged
         for result in evidence.results
-        if (judged := _judge(result, policy.alpha / max(shares, 1))) is not None
+        if (judged := _let_through(_judge(result, policy.alpha / max(shares, 1)), result.rule, result.mode))
     ]
     looks = max(len(evidence.volumes), 1)
-    volume_policy = policy.volume.model_copy(update={"alpha": policy.volume.alpha / looks})
+    volume_policy = policy.volume.model_copy(
+        update={
+            "alpha": policy.volume.alpha / looks,
+            "severity": policy.severity_of("volume", policy.volume.severity),
+        }
+    )
     found += [
-        judged for volume in evidence.volumes if (judged := _judge_volume(volume, volume_policy)) is not None
+        judged
+        for volume in evidence.volumes
+        if (judged := _let_through(_judge_volume(volume, volume_policy), "volume", policy.mode_of("volume")))
     ]
+    severity = policy.severity_of("drift", policy.drift.severity)
+    drifted = _judge_drift(evidence.drift, policy.drift.model_copy(update={"severity": severity}))
+    if judged := _let_through(drifted, "drift", policy.mode_of("drift")):
+        found.append(judged)
     refused = any(verdict is Verdict.REFUSE for verdict, _ in found)
-    if not refused and not (evidence.rows and any(result.table == BATCH for result in evidence.results)):
+    if not refused and not (
+        evidence.accepted_rows and any(result.table == BATCH for result in evidence.results)
+    ):
         found.append((Verdict.REFUSE, "no rule was evaluated on a row, so nothing is known of this batch"))
     verdict = worst([verdict for verdict, _ in found]) if found else Verdict.PASS
     reasons = [reason for rank in _WORST_FIRST for verdict_, reason in found if verdict_ is rank]
@@ -48,7 +62,9 @@ def check(evidence: IngestionEvidence, policy: Contract) -> Ruling:
         verdict=verdict,
         reasons=reasons or [f"all {len(evidence.results)} rules hold on {evidence.rows} rows"],
         rule=RULE,
-        error_rate=policy.alpha + policy.volume.alpha,
+        error_rate=policy.alpha
+        + policy.volume.alpha
+        + (policy.drift.alpha if policy.severity_of("drift", policy.drift.severity) == "refuse" else 0),
     )
 
 
@@ -66,11 +82,20 @@ def _verdict(severity: Severity) -> Verdict:
     return Verdict.REFUSE if severity == "refuse" else Verdict.WARN
 
 
+def _let_through(judged: tuple[Verdict, str] | None, rule: str, mode: Mode) -> tuple[Verdict, str] | None:
+    """Turn the refusal of a rule that fails open into a warning that says so."""
+    if judged is None or judged[0] is not Verdict.REFUSE or mode == "fail_closed":
+        return judged
+    return Verdict.WARN, f"{judged[1]}; let through, because the rule {rule} is fail_open"
+
+
 def _judge(result: RuleResult, alpha: float) -> tuple[Verdict, str] | None:
     name = f"{result.table}: {result.rule}"
     detail = f"; {result.detail}" if result.detail else ""
     if result.examples:
         detail += f"; for example {', '.join(result.examples[:3])}"
+    if result.severity == "quarantine":
+        return _judge_rows(result, name, detail)
     if not result.share:
         return (
             (_verdict(result.severity), f"{name}: broken by {result.violations}{detail}")
@@ -84,6 +109,34 @@ def _judge(result: RuleResult, alpha: float) -> tuple[Verdict, str] | None:
     if exceeds_limit(result.violations, result.checked, result.limit, alpha) == "exceeds":
         return _verdict(result.severity), f"{name}: {share}{detail}"
     return Verdict.WARN, f"{name}: {share}, which chance could explain"
+
+
+def _judge_rows(result: RuleResult, name: str, detail: str) -> tuple[Verdict, str] | None:
+    """Name the rows that are set aside; how many may be is a rule of its own."""
+    if not result.violations:
+        return None
+    if result.detail:
+        return Verdict.REFUSE, f"{name}: could not be evaluated{detail}"
+    share = f"{result.violations} of {result.checked}"
+    if result.violations / result.checked <= result.limit:
+        return None
+    return Verdict.WARN, f"{name}: {share} rows are set aside{detail}"
+
+
+def _judge_drift(drift: DriftResult | None, policy: DoorDrift) -> tuple[Verdict, str] | None:
+    """Name a batch that is further from the days before than days here usually are."""
+    if drift is None or drift.p_value is None or drift.p_value > policy.alpha:
+        return None
+    named = ", ".join(f"{name} ({surprise:.1f})" for name, surprise in _leading(drift))
+    return _verdict(policy.severity), (
+        f"batch: drift: further from the days before than {1 - policy.alpha:.0%} of {drift.past} days "
+        f"(p = {drift.p_value:.3f}), most of all {named}"
+    )
+
+
+def _leading(drift: DriftResult) -> list[tuple[str, float]]:
+    # Read back from the ledger, the columns stand in the order of their names.
+    return sorted(drift.columns.items(), key=lambda item: -item[1])[:3]
 
 
 def _judge_volume(volume: VolumeResult, policy: Volume) -> tuple[Verdict, str] | None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from include import partitions
-from include.errors import NotFound
 from include.ingestion.evidence import BATCH
+from include.ingestion.known_at import KnownAt
 from include.ingestion.profiling import profile
 from include.ingestion.quarantine import Late, Split
-from include.ingestion.reading import frame_of
-from include.lake import AUDIT_COLUMNS, RELEASED_BY, SIDE_TABLE_PREFIX, Lake, TableRef
+from include.ingestion.staged import ROW_GROUP, StagedTable
+from include.lake import RELEASED_BY, SIDE_TABLE_PREFIX, Lake, TableRef
 from include.use_case import UseCase
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 def publish(
@@ -26,6 +30,7 @@ def publish(
     lake: Lake,
     *,
     contract_hash: str = "",
+    profiles: pd.DataFrame | None = None,
 ) -> TableRef:
     """Write every table of a partition and return the name of the last one, the batch if it is among them.
 
@@ -36,27 +41,21 @@ def publish(
         hashes: SHA-256 of the raw file of each table.
         lake: where to write.
         contract_hash: of the contract that let the rows in; the use case's when left out.
+        profiles: of the batch's rows; computed when left out.
     """
-    import pyarrow.parquet as pq
-
     written = lake.partitions(use_case.name, "batches")
     corrected = partitions.available_at(max([*written, partition]))
     ref: TableRef | None = None
     for name in sorted(tables, key=lambda table: table == BATCH):
-        table = lake_table(name)
-        accepted = tables[name].accepted
-        rows = with_known_at(
-            frame_of(pq.ParquetFile(accepted.path).read()),
-            _present(lake, use_case.name, table, partition),
-            partition,
-            corrected,
-        )
-        rows = _mark_late(rows, tables[name].late)
+        accepted, late = tables[name].accepted, tables[name].late
         made_from = {"source_hash": hashes[name], "contract_hash": contract_hash or use_case.contract_hash}
+        rows = _Rows(use_case.name, partition, name, accepted, late, corrected, lake)
         if name == BATCH:
-            found = profile(accepted, use_case.contract.kept).assign(known_at=rows["known_at"].max())
+            if profiles is None:
+                profiles = profile(accepted, use_case.contract.kept, accepted.path.parent)
+            found = profiles.assign(known_at=rows.latest())
             lake.write_partition(use_case.name, "profiles", partition, found, **made_from)
-        ref = lake.write_partition(use_case.name, table, partition, rows, **made_from)
+        ref = lake.write_batches(use_case.name, lake_table(name), partition, rows.batches, **made_from)
     if ref is None:
         raise ValueError("there is no table to publish; pass at least one")
     return ref
@@ -67,56 +66,60 @@ def lake_table(name: str) -> str:
     return "batches" if name == BATCH else f"{SIDE_TABLE_PREFIX}{name}"
 
 
-def _mark_late(rows: pd.DataFrame, late: tuple[Late, ...]) -> pd.DataFrame:
-    """Say of the rows at the end which release let them in, and let them be seen from its day on."""
-    if not late:
-        return rows
-    on_time = len(rows) - sum(release.rows for release in late)
-    known_at = rows["known_at"].iloc[:on_time].tolist()
-    released_by: list[str | None] = [None] * on_time
-    for release in late:
-        known_at += [release.known_at] * release.rows
-        released_by += [release.decision_id] * release.rows
-    marked = rows.assign(known_at=known_at)
-    marked[RELEASED_BY] = released_by
-    return marked
+@dataclass(frozen=True)
+class _Rows:
+    """The accepted rows of one table, with the day from which each may be seen."""
 
+    use_case: str
+    partition: str
+    table: str
+    accepted: StagedTable
+    late: tuple[Late, ...]
+    corrected: date
+    lake: Lake
 
-def _present(lake: Lake, use_case: str, table: str, partition: str) -> pd.DataFrame | None:
-    try:
-        rows = lake.read(use_case, table, partitions=[partition])
-    except NotFound:
-        return None
-    return rows if len(rows) else None
+    @cached_property
+    def _known_at(self) -> KnownAt:
+        import pyarrow.parquet as pq
 
+        day = self.partition
+        present = self.lake.scan(self.use_case, lake_table(self.table), day, day)
+        return KnownAt(day, self.corrected, present, pq.read_schema(self.accepted.path))
 
-def with_known_at(
-    rows: pd.DataFrame, present: pd.DataFrame | None, partition: str, corrected: date
-) -> pd.DataFrame:
-    """Add the data time from which each row may be seen.
+    def latest(self) -> date:
+        """Return the latest day from which a row may be seen."""
+        return max([self._known_at.latest(self._staged()), *(release.known_at for release in self.late)])
 
-    A partition's first rows are known from its nominal availability. When it is replaced, rows that stood
-    there before keep theirs; new and changed ones are known from the day of the correction, in data time.
-    """
-    import pandas as pd
+    def _staged(self) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
-    if present is None:
-        return rows.assign(known_at=partitions.available_at(partition))
-    old = present.drop(columns=list(AUDIT_COLUMNS), errors="ignore")
-    if sorted(old.columns) != sorted(rows.columns):
-        return rows.assign(known_at=corrected)
-    kinds = {name: _common_type(old[name], rows[name]) for name in sorted(rows.columns)}
-    before, now = (
-        pd.util.hash_pandas_object(frame[list(kinds)].astype(kinds), index=False) for frame in (old, rows)
-    )
-    known = dict(zip(before, present["known_at"], strict=True))
-    return rows.assign(known_at=[known.get(row, corrected) for row in now])
+        file = pq.ParquetFile(self.accepted.path)
+        yield from file.iter_batches(ROW_GROUP)
+        if file.metadata.num_rows == 0:
+            yield pa.RecordBatch.from_pylist([], file.schema_arrow)
 
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows; those that a release let in stand at the end and name it."""
+        import numpy as np
+        import pyarrow as pa
 
-def _common_type(one: pd.Series, other: pd.Series) -> str:
-    """Name a type in which equal values are equal: a null elsewhere in a column makes its integers floats."""
-    from pandas.api import types
-
-    if not all(types.is_numeric_dtype(part) and not types.is_bool_dtype(part) for part in (one, other)):
-        return "string"
-    return "Int64" if types.is_integer_dtype(one) and types.is_integer_dtype(other) else "float64"
+        bounds = np.cumsum([release.rows for release in self.late], dtype=np.int64)
+        bounds += self.accepted.rows - (bounds[-1] if len(bounds) else 0)
+        on_time = self.accepted.rows - sum(release.rows for release in self.late)
+        start = 0
+        for batch in self._staged():
+            known = self._known_at.of(batch)
+            places = start + np.arange(batch.num_rows)
+            which = np.searchsorted(bounds, places, side="right")
+            for number, release in enumerate(self.late):
+                known[(places >= on_time) & (which == number)] = np.datetime64(release.known_at)
+            extended = batch.append_column("known_at", pa.array(known, pa.date32()))
+            if self.late:
+                names = [
+                    self.late[number].decision_id if place >= on_time else None
+                    for place, number in zip(places.tolist(), which.tolist(), strict=True)
+                ]
+                extended = extended.append_column(RELEASED_BY, pa.array(names, pa.string()))
+            yield extended
+            start += batch.num_rows

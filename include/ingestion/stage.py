@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from include import partitions
-from include.decisions import Decision, Subject, Verdict, decide
+from include.decisions import Decision, Subject, decide
 from include.errors import GateRefused
 from include.flags import switched
-from include.ingestion import gate, publishing, settling
-from include.ingestion.evidence import BATCH, IngestionEvidence, RuleResult, VolumeResult
+from include.ingestion import gate, publishing, reporting, settling
+from include.ingestion.counts import GATE, count_rows, rank_volumes
+from include.ingestion.drifting import days_to_read, drift_of
+from include.ingestion.evidence import BATCH, DriftResult, IngestionEvidence, RuleResult
+from include.ingestion.profiling import profile
 from include.ingestion.quarantine import Split, split
-from include.ingestion.rules import RuleContext, evaluate
+from include.ingestion.rules import RuleContext, evaluate, profiles_before, quarantined_share
+from include.ingestion.rules.context import Report
+from include.ingestion.rules.references import reference_files
 from include.ingestion.sources import Delivery, contract_of, stage_delivery
-from include.ingestion.staged import StagedTable
 from include.lake import TableRef
 from include.quarantine import settlements
 from include.snapshots import take_snapshot
-from include.stats.conformal import volume_p_value
 from include.use_case import UseCase
 from include.workspace import Workspace
 
-GATE = "ingestion"
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def ingest(
@@ -41,46 +47,78 @@ def ingest(
     with tempfile.TemporaryDirectory(prefix="airlock-") as temporary:
         folder = Path(temporary)
         delivery = stage_delivery(use_case, partition, workspace, folder, switches)
-        results, parted = _judged(use_case, partition, delivery, workspace, folder)
+        judged = _judged(use_case, partition, delivery, workspace, folder)
         decision = _decided(
             use_case,
             partition,
             actor=actor,
             delivery=delivery,
-            results=results,
-            parted=parted,
+            judged=judged,
             workspace=workspace,
         )
+        reporting.keep(judged.reports, use_case.name, partition, workspace.reports)
         if not decision.verdict.opens:
             raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
         settling.keep_quarantine(
-            use_case, partition, parted, hashes=delivery.hashes, decision_id=decision.id, lake=workspace.lake
+            use_case,
+            partition,
+            judged.parted,
+            hashes=delivery.hashes,
+            decision_id=decision.id,
+            lake=workspace.lake,
         )
-        ref = publishing.publish(use_case, partition, parted, delivery.hashes, workspace.lake)
+        ref = publishing.publish(
+            use_case, partition, judged.parted, delivery.hashes, workspace.lake, profiles=judged.profile
+        )
         take_snapshot(use_case, partition, decision, workspace)
         return decision, ref
 
 
+@dataclass
+class _Judged:
+    """What the rules found.
+
+    Attributes:
+        parted: each table in two, by the rows that its rules set aside.
+        profile: of the batch's accepted rows.
+    """
+
+    results: list[RuleResult] = field(default_factory=list)
+    parted: dict[str, Split] = field(default_factory=dict)
+    reports: list[Report] = field(default_factory=list)
+    profile: pd.DataFrame | None = None
+    drift: DriftResult | None = None
+
+
 def _judged(
     use_case: UseCase, partition: str, delivery: Delivery, workspace: Workspace, folder: Path
-) -> tuple[list[RuleResult], dict[str, Split]]:
+) -> _Judged:
     """Evaluate the rules on every table, and part the rows that they set aside from the others.
 
     Rows that a person released from this very file since are let in.
     """
-    results: list[RuleResult] = []
-    parted: dict[str, Split] = {}
+    contract = use_case.contract.kept
+    before = profiles_before(workspace, use_case.name, partition, days_to_read(contract))
+    references, files = reference_files(use_case, workspace, folder)
+    delivery.files.extend(files)
+    context = RuleContext(use_case, partition, folder, delivery.tables, workspace, before, references)
+    judged = _Judged(reports=context.reports)
     for table, staged in delivery.tables.items():
-        context = RuleContext(use_case=use_case, partition=partition, folder=folder, tables=delivery.tables)
         found, broken = evaluate(staged, contract_of(use_case, table), context)
-        results += found
+        judged.results += found + quarantined_share(staged, broken, contract_of(use_case, table))
         settled = (
             settlements(workspace, use_case.name, partition, table=table, file_hash=delivery.hashes[table])
             if broken.rows
             else []
         )
-        parted[table] = split(staged, broken, settled, folder)
-    return results, parted
+        judged.parted[table] = split(staged, broken, settled, folder)
+    if BATCH in judged.parted:
+        batch = judged.parted[BATCH]
+        judged.profile = profile(batch.accepted, contract, folder)
+        # A release must not change what the gate is shown when the same file comes again.
+        shown = judged.profile if batch.on_time is None else profile(batch.on_time, contract, folder)
+        judged.drift = drift_of(shown, before, partition, contract.drift)
+    return judged
 
 
 def _decided(
@@ -89,22 +127,25 @@ def _decided(
     *,
     actor: str,
     delivery: Delivery,
-    results: list[RuleResult],
-    parted: dict[str, Split],
+    judged: _Judged,
     workspace: Workspace,
 ) -> Decision:
-    counts = _counts(use_case, delivery.tables[BATCH]) if BATCH in delivery.tables else {}
+    counts = count_rows(use_case, delivery.tables[BATCH]) if BATCH in delivery.tables else {}
+    aside = {name: parted for name, parted in judged.parted.items() if parted.set_aside is not None}
     evidence = IngestionEvidence(
         files=delivery.files,
         faults=delivery.faults,
-        results=results,
+        results=judged.results,
         rows=counts.get("", 0),
         counts=counts,
-        volumes=_volumes(use_case, partition, counts, workspace),
+        volumes=rank_volumes(use_case, partition, counts, workspace),
         flags=delivery.flags,
         masked=delivery.masked,
+        set_aside={name: parted.counts.quarantined for name, parted in aside.items()},
+        drift=judged.drift,
+        reports=reporting.addresses(judged.reports, use_case.name, partition, workspace.reports),
     )
-    readable = BATCH in parted and not any(fault.severity == "refuse" for fault in evidence.faults)
+    readable = BATCH in judged.parted and not any(fault.severity == "refuse" for fault in evidence.faults)
     return workspace.ledger.append(
         decide(
             gate=GATE,
@@ -119,50 +160,6 @@ def _decided(
             policy={"contract": use_case.contract_hash},
             data_refs=[file.raw for file in evidence.files if file.raw],
             # A use case may choose to let bad values through, but there is no way to publish no rows.
-            mode=use_case.contract.mode if readable and evidence.rows else "fail_closed",
+            mode=use_case.contract.mode if readable and evidence.accepted_rows else "fail_closed",
         )
     )
-
-
-def _counts(use_case: UseCase, staged: StagedTable) -> dict[str, int]:
-    """Count the rows, and the values of the columns that the contract watches."""
-    import pyarrow.parquet as pq
-
-    watched = use_case.contract.volume.values_of
-    values = dict.fromkeys(watched, staged.rows)
-    for batch in pq.ParquetFile(staged.path).iter_batches(columns=watched) if watched else ():
-        for column in watched:
-            values[column] -= batch.column(column).null_count
-    return {"": staged.rows} | values
-
-
-def _volumes(
-    use_case: UseCase, partition: str, counts: dict[str, int], workspace: Workspace
-) -> list[VolumeResult]:
-    """Rank the rows, and the values of the columns that the contract names, among earlier batches."""
-    rule = use_case.contract.volume
-    refused: dict[str, dict[str, int]] = {}
-    for decision in workspace.ledger.find(use_case=use_case.name, gate=GATE, verdict=Verdict.REFUSE):
-        counted = decision.evidence["counts"]
-        if decision.partition is not None and counted:
-            refused.setdefault(decision.partition, counted)  # the newest stands first
-    found: list[VolumeResult] = []
-    for column, count in counts.items():
-        past = {day: figures[column] for day, figures in refused.items() if column in figures}
-        past |= workspace.lake.value_counts(use_case.name, "batches", column)
-        earlier = {day: value for day, value in past.items() if day < partition}
-        rank = volume_p_value(
-            partition, earlier | {partition: count}, weeks=rule.same_weekdays, past=rule.history
-        )
-        if rank is not None:
-            found.append(
-                VolumeResult(
-                    column=column,
-                    count=count,
-                    expected=rank.expected,
-                    deviation=rank.deviation,
-                    past=rank.past,
-                    p_value=rank.p_value,
-                )
-            )
-    return found

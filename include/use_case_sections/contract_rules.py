@@ -130,5 +130,8 @@ class DoorDrift(Section):
     gap_days: Days = Field(7, description="newest days left out, so that a change that stays hides nothing")
     min_history: int = Field(20, ge=10, description="ranked days without which nothing is said")
     max_history: int = Field(50, ge=20)
+    comparable: Literal["workdays_apart", "same_weekday", "all_days"] = Field(
+        "workdays_apart", description="days that a day is compared with: those of its kind, or all"
+    )
     alpha: Alpha = Field(1 / 21, description="share of ordinary days that may be named")
     severity: TableSeverity = "warn"

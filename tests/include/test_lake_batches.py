@@ -85,6 +85,7 @@ def test_whatever_changed_is_one_new_version(lake, change):
     rows = table(a=[1, 2, 3])
     write(lake, rows, NEXT)
     first = write(lake, rows)
+    assert first.version == lake.version("uc", "batches")
     second = write(lake, change.get("rows", rows), **{k: v for k, v in change.items() if k != "rows"})
     assert second.version == first.version + 1
     wanted = change.get("rows", rows)["a"].to_pylist()

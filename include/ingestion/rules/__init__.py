@@ -5,7 +5,7 @@ from __future__ import annotations
 from include.ingestion.evidence import BATCH, RuleResult
 from include.ingestion.rules import duckdb_engine, gx_engine
 from include.ingestion.rules.broken import broken_rows
-from include.ingestion.rules.context import RuleContext, profiles_before
+from include.ingestion.rules.context import Report, RuleContext, profiles_before
 from include.ingestion.rules.derived import derive
 from include.ingestion.rules.results import rule_results
 from include.ingestion.rules.rows import open_rows
@@ -14,7 +14,7 @@ from include.ingestion.staged import BrokenRows, StagedTable
 from include.ingestion.suite import compile_suite
 from include.use_case_sections import Contract
 
-__all__ = ["RuleContext", "evaluate", "profiles_before"]
+__all__ = ["RuleContext", "evaluate", "profiles_before", "quarantined_share"]
 
 
 def evaluate(
@@ -29,7 +29,26 @@ def evaluate(
     with open_rows(staged, context.folder) as rows:
         derive(rows, staged.table, contract, context)
         report = engine.validate(compiled.suite, rows)
+        context.reports.append(Report(staged.table, compiled.suite, report))
         results = rule_results(staged.table, report, staged.rows)
         path = context.folder / f"{staged.table}-broken.parquet"
         broken = broken_rows(compiled.suite, results, rows, path)
     return results + compiled.unjudged, broken
+
+
+def quarantined_share(staged: StagedTable, broken: BrokenRows, contract: Contract) -> list[RuleResult]:
+    """Return the rule on how many rows the others may set aside; none where they set none aside."""
+    if broken.rows == 0:
+        return []
+    return [
+        RuleResult(
+            table=staged.table,
+            rule="quarantined",
+            expectation="",
+            checked=staged.rows,
+            violations=broken.rows,
+            limit=contract.max_quarantined_share,
+            severity=contract.severity_of("quarantined", "refuse"),
+            mode=contract.mode_of("quarantined"),
+        )
+    ]

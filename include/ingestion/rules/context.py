@@ -12,7 +12,18 @@ from include.use_case import UseCase
 from include.workspace import Workspace
 
 if TYPE_CHECKING:
+    import great_expectations as gx
     import pandas as pd
+    from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
+
+
+@dataclass(frozen=True)
+class Report:
+    """One suite and its results, in the words of Great Expectations."""
+
+    table: str
+    suite: gx.ExpectationSuite
+    results: ExpectationSuiteValidationResult
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,7 @@ class RuleContext:
             judged, and say so.
         profiles: of the days before, as `profiles_before` gives them.
         references: files that are not by the day, as they are on disk now.
+        reports: what was evaluated, one for each table, in order.
     """
 
     use_case: UseCase
@@ -36,6 +48,7 @@ class RuleContext:
     workspace: Workspace | None = None
     profiles: pd.DataFrame | None = None
     references: dict[str, Path] = field(default_factory=dict)
+    reports: list[Report] = field(default_factory=list)
 
 
 def profiles_before(workspace: Workspace, use_case: str, partition: str, days: int) -> pd.DataFrame | None:

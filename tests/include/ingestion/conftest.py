@@ -57,7 +57,9 @@ class Home:
     def tables(self) -> dict[Path, bytes]:
         """Every byte of every table."""
         lake = Path(self.workspace.settings.lake)
-        files = (path for path in lake.rglob("*") if path.is_file() and "_raw" not in path.parts)
+        files = (
+            path for path in lake.rglob("*") if path.is_file() and not {"_raw", "_reports"} & {*path.parts}
+        )
         return {path.relative_to(lake): path.read_bytes() for path in files}
 
     def rows(self, day: str = DAY, table: str = "batches") -> pd.DataFrame:
