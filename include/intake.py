@@ -68,16 +68,26 @@ class Health(BaseModel):
     days: list[Intake]
 
 
-def intake_of(use_case: UseCase, workspace: Workspace, *, last: int | None = None) -> list[Intake]:
-    """Return the figures of every partition that was decided on, or of the `last` ones, in their order."""
+def intake_of(
+    use_case: UseCase, workspace: Workspace, *, last: int | None = None, partition: str | None = None
+) -> list[Intake]:
+    """Return the figures of the partitions that were decided on, in their order.
+
+    Args:
+        use_case: whose batches.
+        workspace: where to look.
+        last: only so many of the newest partitions.
+        partition: only this one.
+    """
     by_day: dict[str, list[Decision]] = {}
-    for decision in workspace.ledger.find(use_case=use_case.name, gate=_GATE):
+    for decision in workspace.ledger.find(use_case=use_case.name, gate=_GATE, partition=partition):
         by_day.setdefault(str(decision.partition), []).append(decision)
     days = sorted(by_day)[-last:] if last else sorted(by_day)
     if not days:
         return []
     snapshots = read_snapshots(workspace.lake, use_case.name, days)
-    drifts = workspace.ledger.newest_by_partition(use_case.name, _DRIFT_GATE)
+    monitored = workspace.ledger.find(use_case=use_case.name, gate=_DRIFT_GATE, partition=partition)
+    drifts = {str(decision.partition): decision for decision in reversed(monitored)}
     return [
         _intake(
             use_case,
