@@ -1,6 +1,6 @@
 """Figures of intake as metrics of Airflow: StatsD or OpenTelemetry, whichever is switched on.
 
-`docs/metrics.md` lists the names; a test compares. The use case stands in the name, because plain StatsD knows
+`docs/metrics.md` lists the names; a test compares. The use case stands in the name, because plain StatsD has
 no tags, and as a tag for those that do. The date does not: every day would be a series of its own.
 """
 
