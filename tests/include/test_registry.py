@@ -176,7 +176,7 @@ def test_a_key_that_was_exchanged_is_noticed(champion):
     workspace, model = champion
     workspace.registry.load(model)
     (workspace.settings.home / "keys" / "signing.pem").unlink()
-    with pytest.raises(ArtefactCorrupted, match="The signature of model .* does not hold"):
+    with pytest.raises(ArtefactCorrupted, match=r"The signature of model .* does not hold"):
         workspace.registry.load(model)
 
 
