@@ -1,11 +1,11 @@
 """How often the champion's rule promotes wrongly, by seeded simulation; errors shown are standard errors.
 
 A trial draws a holdout of days, on which two models score the same rows, and puts it before the evaluation
-gate as an evaluation would. What is drawn resembles the flights: the scores of weekly candidates and champions
-correlate at .72 to .98 within a class (.8 here), and over seven days the paired difference of their AUCs has a
-standard error of .004 to .020. Under day-correlated errors each day adds a part of its own to how well either
-model tells the classes apart, as a day's weather does: a little (a standard error of about .007 over seven
-days, as between models of much data) or much (about .02, as between models of the first weeks).
+gate as an evaluation would. What is drawn resembles the flights: the scores of weekly candidates and
+champions correlate at .72 to .98 within a class (.8 here), and over seven days the paired difference of their
+AUCs has a standard error of .004 to .020. Under day-correlated errors each day adds a part of its own to how
+well either model tells the classes apart, as a day's weather does: a little (a standard error of about .007
+over seven days, as between models of much data) or much (about .02, as between models of the first weeks).
 """
 
 from __future__ import annotations
