@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from include.workspace import Workspace
 
 SEED = 20130101
-LEARN_DAYS, HOLDOUT_DAYS, ROWS = 28, 14, 400
+LEARN_DAYS, HOLDOUT_DAYS, ROWS = 28, 10, 400
 NUMBERS, CATEGORIES = ["rain", "wind", "hour"], ["origin", "region"]
 KIND = kind_of(BinaryProblem(kind="binary", question="Will it be late?", key=["flight"]))
 RULES = Evaluation.model_validate(

@@ -155,7 +155,7 @@ def rows_of_table(scale: float = 1.0) -> list[Row]:
         rows.append(Row(f"{name} (± {100 * error:.1f})", 100 * share, "%", limit))
 
     for kind, spread in SPREADS.items():
-        # A goal stands where a rule can reach it: seven differing days are seven, however many rows they hold.
+        # Goals stand where a rule can reach them: seven differing days are seven, with however many rows.
         reachable = {days: spread == 0 or (days > 7 and spread < 0.1) for days in (7, 28)}
         for count in (500, 2_000, 10_000):
             for days in (7, 28):
