@@ -158,7 +158,7 @@ def _decided(
             ),
             ruling=gate.check(evidence, use_case.contract),
             evidence=evidence,
-            policy={"contract": use_case.contract_hash},
+            policy=use_case.contracts,
             data_refs=[file.raw for file in evidence.files if file.raw],
             # A use case may choose to let bad values through, but there is no way to publish no rows.
             mode=use_case.contract.mode if readable and evidence.accepted_rows else "fail_closed",
