@@ -166,7 +166,8 @@ def _compared(
         chosen &= weekday[:, None] == weekday[None, :]
     elif comparable == "workdays_apart":
         chosen &= (weekday[:, None] >= _SATURDAY) == (weekday[None, :] >= _SATURDAY)
-    return chosen.astype(np.float64)
+    result: Vector = chosen.astype(np.float64)
+    return result
 
 
 def _distances(profiles: pd.DataFrame, days: Sequence[str], compared: Vector) -> tuple[list[str], Vector]:
@@ -174,7 +175,7 @@ def _distances(profiles: pd.DataFrame, days: Sequence[str], compared: Vector) ->
     names: list[str] = []
     found: list[Vector] = []
     for column, rows in profiles.groupby("column", sort=True):
-        stream = rows.drop_duplicates("partition").set_index("partition").reindex(days)
+        stream = rows.drop_duplicates("partition").set_index("partition").reindex(list(days))
         counts = stream["count"].fillna(0).to_numpy(dtype="float64")
         nulls = stream["nulls"].fillna(0).to_numpy(dtype="float64")
         parts = {
