@@ -9,9 +9,11 @@ BENCHES = {
     "parse": "bench.performance.parse",
     "warm_workers": "bench.performance.warm_workers",
     "lifecycle": "bench.performance.lifecycle",
+    "drift": "bench.performance.drift",
     "gates": "bench.decisions.gates",
     "promotion": "bench.decisions.promotion",
     "year": "bench.decisions.year",
+    "monitoring": "bench.decisions.monitoring",
 }
 
 
