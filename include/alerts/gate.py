@@ -43,6 +43,8 @@ WATCHED: dict[str, Watched] = {
     "features": Watched(alarming=Verdict.REFUSE, severity="critical", once=True),
     "drift": Watched(alarming=Verdict.WARN, severity="warning", once=False),
     "performance": Watched(alarming=Verdict.WARN, severity="warning", once=False),
+    "quality": Watched(alarming=Verdict.WARN, severity="warning", once=False),
+    "concept": Watched(alarming=Verdict.WARN, severity="warning", once=False),
     "alias": Watched(alarming=Verdict.REFUSE, severity="critical", once=True),
     "watch": Watched(alarming=Verdict.REFUSE, severity="critical", once=True),
 }
