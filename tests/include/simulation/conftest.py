@@ -53,6 +53,8 @@ def declared_trips():
         "min_training_partitions": 3,
         "min_holdout_partitions": 3,
         "model": {"kind": "gradient_boosting", "max_iter": 10},
+        "report": "none",
+        "fresh_process": False,
     }
     content["evaluation"] = {
         "gates": [{"kind": "floor", "metric": "roc_auc", "min": 0.5}],

@@ -71,7 +71,8 @@ for day in partitions.span(sys.argv[1], sys.argv[2]):
 # Drawn at random by MLflow, or a name of what was drawn: they differ between any two runs.
 RANDOM = {"run_id", "evaluated_run_id", "model", "evaluation_id", "decision_id", "cause_id", "card"}
 
-RAW_STORE = re.compile(r"[^\s\"]*/_raw/")
+# Where the raw files lie, and the ids of decisions in a ledger that began at another moment.
+PLACES = {re.compile(r"[^\s\"]*/_raw/"): "_raw/", re.compile(r"decision [0-9a-f]{8}"): "decision"}
 
 
 def told(ledger: Ledger) -> list[tuple[str, ...]]:
@@ -84,8 +85,14 @@ def told(ledger: Ledger) -> list[tuple[str, ...]]:
         about = (decision.gate, decision.partition or "", decision.as_of, decision.verdict.value)
         refs = [ref for ref in decision.data_refs if not ref.startswith("decision/")]
         whole = (*about, *decision.reasons, *refs, canonical_json(_rounded(evidence)))
-        found.append(tuple(RAW_STORE.sub("_raw/", text) for text in whole))
+        found.append(tuple(_placeless(text) for text in whole))
     return found
+
+
+def _placeless(text: str) -> str:
+    for pattern, name in PLACES.items():
+        text = pattern.sub(name, text)
+    return text
 
 
 def _rounded(value: object) -> object:
