@@ -35,7 +35,10 @@ GATES = {
     "drift": "include.monitoring.drift:check",
     "performance": "include.monitoring.performance:check",
     "retraining": "include.monitoring.retraining:check",
+    "trigger_outcome": "include.monitoring.outcomes:check",
     "alias": "include.maintenance.stage:check_alias",
+    "watch": "include.maintenance.watch:check",
+    "alert": "include.alerts.gate:check",
 }
 # Said by the evaluation of a rule that was not in force then.
 NO_FIGURE = "the evidence holds no figure for this rule"

@@ -137,7 +137,7 @@ def test_a_policy_of_ones_own_is_laid_over(flights, tmp_path):
     policy = read_policy("mine.yaml", flights, folder=tmp_path)
     declared = flights.monitoring.retraining
     assert policy.use_case.monitoring.retraining == declared.model_copy(update={"violations": 5})
-    assert policy.use_case.training == flights.training
+    assert policy.use_case.training.model == flights.training.model
 
 
 WRONG = {
