@@ -128,7 +128,7 @@ def _system_figures(watched: Watched, started: float) -> list[Figure]:
 def _present(watched: Watched, partition: str) -> pd.DataFrame:
     lake, name = watched.workspace.lake, watched.use_case.name
     columns = ["name", "subject", "value", "known_at"]
-    if lake.find(name, "metrics") is None:
+    if lake.version(name, "metrics") < 0:
         return pd.DataFrame(columns=columns)
     return lake.read(name, "metrics", partitions=[partition], columns=columns)
 
