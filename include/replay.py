@@ -26,7 +26,6 @@ from include.use_case_sections import Section
 GATES = {
     "ingestion": "include.ingestion.gate:check",
     "release": "include.ingestion.release_gate:check_release",
-    "retention": "include.maintenance.retention:check",
     "discard": "include.ingestion.release_gate:check_discard",
     "features": "include.features.gate:check",
     "training": "include.training.gate:check",
