@@ -109,6 +109,12 @@ class Decision(BaseModel):
     # The rules in full, kept by the ledger under their hash so that the decision can be replayed.
     _policy: str = PrivateAttr("")
 
+    def __eq__(self, other: object) -> bool:
+        """Compare what was decided; the rules in full are lost when a decision is read back."""
+        return isinstance(other, Decision) and self.__dict__ == other.__dict__
+
+    __hash__ = None  # type: ignore[assignment] -- the evidence is a dictionary
+
     @property
     def policy_content(self) -> str:
         """Canonical JSON of the rules, as long as the decision has not been read back; empty afterwards."""
