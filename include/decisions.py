@@ -113,7 +113,9 @@ class Decision(BaseModel):
         """Compare what was decided; the rules in full are lost when a decision is read back."""
         return isinstance(other, Decision) and self.__dict__ == other.__dict__
 
-    __hash__ = None  # type: ignore[assignment] -- the evidence is a dictionary
+    def __hash__(self) -> int:
+        """Follow from what was decided, as equality does."""
+        return hash(self.fingerprint)
 
     @property
     def policy_content(self) -> str:
