@@ -116,7 +116,7 @@ def _judge_rows(result: RuleResult, name: str, detail: str) -> tuple[Verdict, st
     if not result.violations:
         return None
     if result.detail:
-        return Verdict.REFUSE, f"{name}: could not be evaluated{detail}"
+        return Verdict.REFUSE, f"{name}: its rows cannot be set aside{detail}"
     share = f"{result.violations} of {result.checked}"
     if result.violations / result.checked <= result.limit:
         return None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from include.ingestion.evidence import BATCH, RuleResult
+from include.ingestion.reading import EVENT_DATE
 from include.ingestion.rules import duckdb_engine, gx_engine
 from include.ingestion.rules.broken import broken_rows
 from include.ingestion.rules.context import Report, RuleContext, profiles_before
 from include.ingestion.rules.derived import derive
 from include.ingestion.rules.results import rule_results
-from include.ingestion.rules.rows import open_rows
+from include.ingestion.rules.rows import Rows, Sql, open_rows, quoted
 from include.ingestion.rules.trailing import Learned
 from include.ingestion.staged import BrokenRows, StagedTable
 from include.ingestion.suite import compile_suite
@@ -30,10 +31,29 @@ def evaluate(
         derive(rows, staged.table, contract, context)
         report = engine.validate(compiled.suite, rows)
         context.reports.append(Report(staged.table, compiled.suite, report))
-        results = rule_results(staged.table, report, staged.rows)
+        results = _with_other_day(rule_results(staged.table, report, staged.rows), rows)
         path = context.folder / f"{staged.table}-broken.parquet"
         broken = broken_rows(compiled.suite, results, rows, path)
     return results + compiled.unjudged, broken
+
+
+def _with_other_day(results: list[RuleResult], rows: Rows) -> list[RuleResult]:
+    """Name the day that most rows speak of, where it is not the partition's: its file came under this name."""
+    return [
+        result.model_copy(update={"detail": f"this looks like the file of {_commonest_day(rows)}"})
+        if result.rule == "event_date" and not result.detail and result.violations > result.checked / 2
+        else result
+        for result in results
+    ]
+
+
+def _commonest_day(rows: Rows) -> str:
+    date = quoted(EVENT_DATE)
+    counted = Sql(f"SELECT {date}, count(*) AS n FROM ") + rows.having([EVENT_DATE])
+    [(day, _)] = rows.ask(
+        counted + f" WHERE {date} IS NOT NULL GROUP BY {date} ORDER BY n DESC, {date} LIMIT 1"
+    )
+    return str(day)
 
 
 def quarantined_share(staged: StagedTable, broken: BrokenRows, contract: Contract) -> list[RuleResult]:

@@ -139,3 +139,15 @@ def test_a_share_above_its_limit_sets_its_rows_aside(tmp_path):
     _, broken = results(tmp_path, ASIDE, {"x": [1.0, -1.0], "c": ["A", "B"]})
     assert broken.rows == 2
     assert pq.read_table(broken.path)["rule"].to_pylist() == ["x.range", "c.pattern", "c.pattern"]
+
+
+@pytest.mark.parametrize("yesterdays", [2, 1], ids=["most rows", "half of them"])
+def test_the_file_of_another_day_is_named_as_such(tmp_path, yesterdays):
+    times = ["2013-02-03T12:00:00-05:00"] * yesterdays + ["2013-02-04T12:00:00-05:00"]
+    table = pa.table({"time": times})
+    staged = write_staged("batch", table, tmp_path)
+    contract = Contract.model_validate({"columns": TIME})
+    found, _ = evaluate(staged, contract, RuleContext(USE_CASE, DAY, tmp_path, {}))
+    [dated] = [result for result in found if result.rule == "event_date"]
+    assert dated.violations == yesterdays
+    assert dated.detail == ("this looks like the file of 2013-02-03" if yesterdays == 2 else "")
