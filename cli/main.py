@@ -35,6 +35,9 @@ COMMANDS = {
         "cli.commands.serve:serve", "Start Airflow and MLflow on the settings in .env, until Ctrl-C."
     ),
     "status": Lazy("cli.commands.status:status", "Show the state of every use case on one screen."),
+    "health": Lazy(
+        "cli.commands.health:health", "Show how well batches come in, by partition and over time."
+    ),
     "use-cases": Lazy(
         "cli.commands.use_cases:use_cases", "List the declared use cases, broken ones included."
     ),

@@ -7,7 +7,7 @@ rows are released or given up. A table of its own: the figures are few, and the 
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TABLE = "snapshots"
 BATCH = "batch"
 _ID_DIGITS = 32
-_NOT_COMPARED = {"landed_at"}
+_NOT_COMPARED = {"landed_at", "published_at"}
 _IDENTITY = {"table", "file_hash", "content_hash", "schema_hash", "contract_hash", "transformation_hash"}
 
 
@@ -44,6 +44,7 @@ class Snapshot(BaseModel):
         quality: violations and checked values of every rule that was evaluated.
         landed_at: when the newest of its files was put into the landing folder, by the wall clock; None for
             tables that are not files. A figure, never evidence.
+        published_at: when this delivery was first published, by the wall clock. A figure as well.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +64,7 @@ class Snapshot(BaseModel):
     discarded: int = 0
     quality: dict[str, tuple[int, int]]
     landed_at: datetime | None
+    published_at: datetime
 
 
 def take_snapshot(
@@ -116,6 +118,7 @@ def _of_table(
         accepted=published[partition],
         quality=_quality(decision, table),
         landed_at=_landed_at(files, workspace),
+        published_at=datetime.now(UTC),
     )
 
 
@@ -190,13 +193,20 @@ def _write(use_case: UseCase, partition: str, snapshots: list[Snapshot], lake: L
         table: _compared(item) for table, item in now.items()
     }:
         return
-    rows = pd.DataFrame([item.model_dump() | {"quality": canonical_json(item.quality)} for item in snapshots])
+    # Releasing rows is not publishing the delivery again.
+    for table, item in now.items():
+        if table in before and before[table].file_hash == item.file_hash:
+            now[table] = item.model_copy(update={"published_at": before[table].published_at})
+    rows = pd.DataFrame(
+        [item.model_dump() | {"quality": canonical_json(item.quality)} for item in now.values()]
+    )
     lake.write_partition(
         use_case.name,
         TABLE,
         partition,
         rows.assign(
             landed_at=pd.to_datetime(rows["landed_at"], utc=True).astype("datetime64[us, UTC]"),
+            published_at=pd.to_datetime(rows["published_at"], utc=True).astype("datetime64[us, UTC]"),
             known_at=partitions.available_at(partition),
         ),
         source_hash=digest(sorted(item.file_hash for item in snapshots)),

@@ -157,6 +157,12 @@ class UseCase(Section):
         )
 
     @property
+    def contracts(self) -> dict[str, Any]:
+        """What decides over a batch, in full."""
+        side_tables = {name: table.contract for name, table in self.source.side_tables.items()}
+        return {"contract": self.contract, "side_tables": side_tables}
+
+    @property
     def forbidden_features(self) -> set[str]:
         """Columns that no feature may read: the label and what is known only after the outcome."""
         return {self.labels.column, *self.labels.post_outcome_columns}

@@ -95,7 +95,8 @@ class IngestionEvidence(_Evidence):
             are part of the history too: what is unusual once may be the new usual.
         flags: value of every feature flag that somebody has set, by name; see `include.flags`.
         masked: what was done to each column of personal data, by `table.column`.
-        set_aside: rows by table that stay outside because they break a rule of severity `quarantine`.
+        set_aside: rows by table that break a rule of severity `quarantine`, whatever was decided about them
+            since: a release must not change what the gate was shown.
         reports: by table, where the suite, its results and their page for people are.
     """
 
@@ -114,5 +115,5 @@ class IngestionEvidence(_Evidence):
 
     @property
     def accepted_rows(self) -> int:
-        """Rows of the batch that would be published."""
+        """Rows of the batch that no rule sets aside."""
         return self.rows - self.set_aside.get(BATCH, 0)

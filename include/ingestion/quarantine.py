@@ -59,6 +59,7 @@ class Split:
         set_aside: all rows that the rules set aside, with their position in the column `(row)`; None when the
             rules set no row aside.
         late: the releases whose rows stand at the end of `accepted`, in that order.
+        on_time: the accepted rows without the released ones; None when there are no released ones.
         states: what was decided about a row that was set aside, and by which decision; nothing for held ones.
         broken: which rules the rows break.
     """
@@ -68,6 +69,7 @@ class Split:
     set_aside: StagedTable | None = None
     broken: BrokenRows | None = None
     late: tuple[Late, ...] = ()
+    on_time: StagedTable | None = None
     states: dict[int, tuple[State, str]] = field(default_factory=dict)
 
 
@@ -80,7 +82,7 @@ def split(
         staged: the rows as the rules saw them.
         broken: which of them break a rule of severity `quarantine`; None when none does.
         settled: what people decided about rows of this very table.
-        folder: the task's own; two Parquet files are written into it.
+        folder: the task's own, for files of the parts.
 
     Raises:
         InvariantBroken: the rows that came out are not those that went in.
@@ -91,13 +93,16 @@ def split(
     accepted, set_aside = (folder / f"{staged.table}-{part}.parquet" for part in ("accepted", "set-aside"))
     kept = _part(staged.path, positions, accepted, set_aside)
     states = states_of(_rules_of(broken), settled) if settled else {}
-    late = _append_released(accepted, set_aside, states, settled)
+    everything = folder / f"{staged.table}-with-released.parquet"
+    late = _append_released(accepted, set_aside, everything, states, settled)
     released = sum(release.rows for release in late)
     discarded = sum(state == DISCARDED for state, _ in states.values())
     held = len(positions) - released - discarded
     counts = Counts(staged.rows, accepted=kept, held=held, released=released, discarded=discarded)
+    on_time = StagedTable(table=staged.table, path=accepted, rows=kept)
     return Split(
-        accepted=StagedTable(table=staged.table, path=accepted, rows=kept + released),
+        accepted=StagedTable(staged.table, everything, kept + released) if late else on_time,
+        on_time=on_time if late else None,
         set_aside=StagedTable(table=staged.table, path=set_aside, rows=len(positions)),
         late=late,
         states=states,
@@ -184,9 +189,13 @@ def states_of(
 
 
 def _append_released(
-    accepted: Path, set_aside: Path, states: dict[int, tuple[State, str]], settled: Sequence[Settlement]
+    accepted: Path,
+    set_aside: Path,
+    everything: Path,
+    states: dict[int, tuple[State, str]],
+    settled: Sequence[Settlement],
 ) -> tuple[Late, ...]:
-    """Rewrite the accepted rows with the released ones behind them."""
+    """Write the accepted rows with the released ones behind them, if there are any."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -194,9 +203,8 @@ def _append_released(
     if not any(state == RELEASED for state, _ in states.values()):
         return ()
     source = pq.ParquetFile(accepted)
-    rewritten = accepted.with_suffix(".released")
     late: list[Late] = []
-    with pq.ParquetWriter(rewritten, source.schema_arrow, compression="lz4") as out:
+    with pq.ParquetWriter(everything, source.schema_arrow, compression="lz4") as out:
         for batch in source.iter_batches(_CHUNK):
             out.write_batch(batch)
         for release in releases:
@@ -204,7 +212,6 @@ def _append_released(
             rows = pq.read_table(set_aside, filters=pa.compute.field(ROW).isin(own)).drop_columns([ROW])
             out.write_table(rows.cast(source.schema_arrow))
             late.append(Late(release.decision_id, release.known_at, len(rows)))
-    rewritten.replace(accepted)
     return tuple(release for release in late if release.rows)
 
 

@@ -114,8 +114,11 @@ def _judged(
         )
         judged.parted[table] = split(staged, broken, settled, folder)
     if BATCH in judged.parted:
-        judged.profile = profile(judged.parted[BATCH].accepted, contract, folder)
-        judged.drift = drift_of(judged.profile, before, partition, contract.drift)
+        batch = judged.parted[BATCH]
+        judged.profile = profile(batch.accepted, contract, folder)
+        # A release must not change what the gate is shown when the same file comes again.
+        shown = judged.profile if batch.on_time is None else profile(batch.on_time, contract, folder)
+        judged.drift = drift_of(shown, before, partition, contract.drift)
     return judged
 
 
@@ -136,10 +139,10 @@ def _decided(
         results=judged.results,
         rows=counts.get("", 0),
         counts=counts,
+        volumes=rank_volumes(use_case, partition, counts, workspace),
         flags=delivery.flags,
         masked=delivery.masked,
-        volumes=rank_volumes(use_case, partition, counts, workspace),
-        set_aside={name: parted.counts.held + parted.counts.discarded for name, parted in aside.items()},
+        set_aside={name: parted.counts.quarantined for name, parted in aside.items()},
         drift=judged.drift,
         reports=reporting.addresses(judged.reports, use_case.name, partition, workspace.reports),
     )
@@ -155,7 +158,7 @@ def _decided(
             ),
             ruling=gate.check(evidence, use_case.contract),
             evidence=evidence,
-            policy={"contract": use_case.contract_hash},
+            policy=use_case.contracts,
             data_refs=[file.raw for file in evidence.files if file.raw],
             # A use case may choose to let bad values through, but there is no way to publish no rows.
             mode=use_case.contract.mode if readable and evidence.accepted_rows else "fail_closed",

@@ -16,12 +16,11 @@ from include.champions import champion_at
 from include.decisions import Decision
 from include.errors import NotFound, Outage
 from include.hashing import digest
-from include.lake import LABEL, ROW_KEY, SIDE_TABLE_PREFIX
+from include.lake import SIDE_TABLE_PREFIX
 from include.lineage.aside import SetAside, set_aside, settled_rows
 from include.lineage.facts import (
     BATCH,
     FEATURES,
-    HASHES,
     INGESTION,
     TRAINING,
     Fact,
@@ -30,17 +29,17 @@ from include.lineage.facts import (
     Rows,
     landed_files,
     raw_file,
-    read_rows,
     rows_of,
     source_hash,
     table_versions,
 )
 from include.lineage.reach import look_back, side_reach
+from include.lineage.removed import tell_removed
+from include.lineage.rows import find_row
 from include.lineage.runs import Run, read_run
 from include.workspace import Workspace
 
 _REFERENCE_DIGITS = 16
-_NO_FEATURES = {ROW_KEY, "event_time", "known_at", "partition", "ingested_at", "feature_set_version", *HASHES}
 
 
 class Trace(Fact):
@@ -87,7 +86,7 @@ def trace(workspace: Workspace, use_case: str, partition: str, *, row_key: str |
     return Trace(
         use_case=use_case,
         partition=partition,
-        row=None if row_key is None else walk.row(row_key),
+        row=None if row_key is None else find_row(workspace.lake, use_case, partition, row_key),
         predictions=walk.predictions,
         promotion=model.promotion,
         evaluation=model.evaluation,
@@ -245,36 +244,13 @@ class _Walk:
             self.notes.append(f"the training run is not shown: {error}")
             return None
 
-    def row(self, row_key: str) -> Row:
-        """Return one row with its features, score and label."""
-        found: dict[str, Any] = {}
-        for table in ("features", "labels", "predictions"):
-            rows = read_rows(self.workspace.lake, self.use_case, table, self.partition)
-            if rows is not None and (rows[ROW_KEY] == row_key).any():
-                found[table] = rows[rows[ROW_KEY] == row_key].astype(object).iloc[0].dropna().to_dict()
-            elif rows is not None and table == "features":
-                raise NotFound(
-                    f"{self.use_case} has no row {row_key!r} on {self.partition}; a key looks like "
-                    f"{rows[ROW_KEY].iloc[0]!r}"
-                )
-        if "features" not in found:
-            raise NotFound(f"{self.use_case} has no features on {self.partition}, so no row can be shown")
-        values = found["features"]
-        label = found.get("labels", {}).get(LABEL)
-        return Row(
-            row_key=row_key,
-            event_time=values["event_time"].isoformat(),
-            score=found.get("predictions", {}).get("score"),
-            label=None if label is None else int(label),
-            features={name: value for name, value in values.items() if name not in _NO_FEATURES},
-        )
-
     def files(self, ingestion: Decision | None) -> list[RawFile]:
         """Return the raw files: those of the decision, and of the side tables that early events look into."""
         found = self._raw_files(self.partition, landed_files(ingestion) if ingestion else [])
         for table, days in self.reach if self.features is not None else []:
             for day in look_back(self.partition, days)[:-1]:
                 found += self._side_files(table, day)
+        found = tell_removed(self.workspace.ledger, self.use_case, found)
         for file in found:
             if file.state in {"changed", "missing"}:
                 self.broken.append(

@@ -21,7 +21,7 @@ INGESTION, FEATURES, TRAINING, EVALUATION = "ingestion", "features", "training",
 BATCH = "batch"
 HASHES = ["content_hash", "source_hash", "contract_hash"]
 
-FileState = Literal["intact", "changed", "missing", "absent"]
+FileState = Literal["intact", "changed", "missing", "absent", "removed"]
 
 
 class Fact(BaseModel):
@@ -51,7 +51,11 @@ class Row(Fact):
 
 
 class RawFile(Fact):
-    """A file as it landed. `state` is what hashing it again showed; `absent`: none was ever taken over."""
+    """A file as it landed.
+
+    Attributes:
+        state: what hashing it again showed; `absent`: none was ever taken over; `removed`: by retention.
+    """
 
     table: str
     partition: str

@@ -51,7 +51,8 @@ def test_every_rule_can_be_switched_by_its_name(flights, flags):
     assert switches.seen == {name: "quarantine", "flights.contract.drift.severity": "refuse"}
     _, switches = switched(flights, flags("flights.contract.rules.volume.severity: quarantine"))
     assert switches.problems == [
-        "flag flights.contract.rules.volume.severity: 'quarantine' is no possible value; what is declared applies"
+        "flag flights.contract.rules.volume.severity: 'quarantine' is no possible value; "
+        "what is declared applies"
     ]
 
 

@@ -60,8 +60,13 @@ class AirlockOperator(BaseOperator):
             raise AirflowSkipException(str(reason)) from None
         except GateRefused as refusal:
             self._remember(refusal)
+            self.emit_metrics(workspace)
             raise
+        self.emit_metrics(workspace)
         return self.references
+
+    def emit_metrics(self, workspace: Workspace) -> None:
+        """Send the figures of a step that was decided on; most have none."""
 
     def get_openlineage_facets_on_complete(
         self, task_instance: RuntimeTaskInstance

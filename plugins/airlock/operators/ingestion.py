@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airlock.connections import connection_url
 from airlock.operators.base import AirlockOperator, actor_of, partition_of
+from include.errors import AirlockError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -29,6 +30,21 @@ class IngestBatchOperator(AirlockOperator):
         workspace.connections = connection_url
         decision, ref = ingest(use_case, partition_of(context), actor=actor_of(context), workspace=workspace)
         return {"decision_id": decision.id, "verdict": decision.verdict.value, "batch": str(ref)}
+
+    def emit_metrics(self, workspace: Workspace) -> None:
+        from airlock.metrics import emit_intake, listening
+        from include.intake import intake_of
+
+        if not listening():
+            return
+        try:
+            days = intake_of(workspace.use_case(self.use_case), workspace, partition=self.partition)
+        except AirlockError:
+            # The batch was decided on and published; a figure that is missing must not undo that.
+            self.log.warning("The figures of intake could not be read", exc_info=True)
+            return
+        for day in days:
+            emit_intake(day)
 
 
 class WaitForFilesOperator(AirlockOperator):

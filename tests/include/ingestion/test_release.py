@@ -140,7 +140,7 @@ def test_nothing_undoes_a_release_and_nothing_doubles_it(aside):
     decision, _ = let_in(aside, Choice(partition=DAY, rows=(50,)), exception="known")
     other, _ = let_in(aside, Choice(partition=DAY, rows=(3,)), exception="known too")
     again, _ = let_in(aside, Choice(partition=DAY, rows=(50,)), exception="known")
-    assert again == decision != other
+    assert again.id == decision.id != other.id
     before = aside.tables()
     aside.ingest()
     assert aside.tables() == before
@@ -176,12 +176,12 @@ def test_another_delivery_is_judged_afresh(aside):
 
 def test_rows_that_are_given_up_stay_out(aside):
     chosen = Choice(partition=DAY, rows=(3, 51))
-    decision = discard(aside.use_case, chosen, reason="test rows", actor="ada", workspace=aside.workspace)
-    assert decision.reasons == ["2 rows given up: test rows"]
-    assert (
+    decision, again = (
         discard(aside.use_case, chosen, reason="test rows", actor="ada", workspace=aside.workspace)
-        == decision
+        for _ in range(2)
     )
+    assert decision.reasons == ["2 rows given up: test rows"]
+    assert again.id == decision.id
     let_in(aside, exception="the others are right")
     assert kept(aside)["state"].tolist() == ["discarded", "released", "discarded", "released"]
     before = aside.tables()

@@ -10,6 +10,8 @@ import pytest
 from include import partitions
 from include.decisions import Decision, Verdict
 from include.errors import NotFound
+from include.lineage.facts import RawFile
+from include.lineage.removed import tell_removed
 from include.maintenance.retention import GATE, enforce_retention
 from include.maintenance.stage import maintain_tables
 from include.use_case import UseCase
@@ -41,7 +43,7 @@ def decide(
             as_of=as_of,
             verdict=Verdict.PASS,
             reasons=[],
-            evidence=dict(evidence),
+            evidence={**evidence, "as_of": as_of},
             rule="r",
             error_rate=None,
             policy_hash="p",
@@ -153,6 +155,16 @@ def test_tidying_keeps_the_version_that_a_model_in_use_was_trained_on(
     assert (value(named), value(None)) == ([1], [3])
     with pytest.raises(Exception, match="does not answer"):
         value(between)
+
+
+def test_lineage_tells_a_removed_file_from_a_missing_one(lived: Workspace, flights: UseCase) -> None:
+    files = [
+        RawFile(table="batch", partition=day, source="s", address="a", sha256="h", size=1, state="missing")
+        for day in (DAYS[0], DAYS[15])
+    ]
+    assert tell_removed(lived.ledger, "flights", files) == files
+    enforce_retention(keeping(flights, raw=10), actor="m", workspace=lived)
+    assert [file.state for file in tell_removed(lived.ledger, "flights", files)] == ["removed", "missing"]
 
 
 def test_a_table_that_is_none_is_a_mistake(flights: UseCase) -> None:
