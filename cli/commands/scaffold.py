@@ -15,7 +15,7 @@ from cli.main import printable
 @click.command(
     epilog=examples(
         "./airlock scaffold loans.csv --name loans --target defaulted",
-        "./airlock scaffold exports/ --name trips --target late --time leaves --timezone Europe/Berlin",
+        "./airlock scaffold exports/ --name trips --target late --timezone Europe/Berlin",
         "./airlock scaffold churn.parquet --name churn --target churned --key customer",
     ),
 )

@@ -76,14 +76,17 @@ def number_profile(
         return found
     weights = np.ones(1) if counts is None else counts.astype(np.float64)
     total = len(values) if counts is None else int(counts.sum())
-    mean = float((values * weights).sum() / total)
+    # Near the largest number there is, squares have no room: the spread is then infinite, and says so.
+    with np.errstate(over="ignore"):
+        mean = float((values * weights).sum() / total)
+        spread = float(np.sqrt((np.square(values - mean) * weights).sum() / total))
     return found | {
         "nulls": rows - total,
         "distinct": len(values) if counts is not None else 1 + int((values[1:] != values[:-1]).sum()),
         "min": float(values[0]),
         "max": float(values[-1]),
         "mean": mean,
-        "std": float(np.sqrt((np.square(values - mean) * weights).sum() / total)),
+        "std": spread,
         "quantiles": json.dumps(_quantiles(values, counts, total).tolist()),
     }
 

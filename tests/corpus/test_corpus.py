@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from include.settings import PROJECT_ROOT
-from tests.corpus.desk import Desk
+from tests.corpus.desk import DAY, Desk, parquet, use_case
 from tests.corpus.run import all_cases, run
+from tests.corpus.values import changed
 
 MEGABYTES = 400
 
@@ -40,3 +41,25 @@ def test_bombs_are_refused_in_little_memory() -> None:
     assert found["cases"] >= 15
     assert found["wrong"] == 0
     assert found["megabytes"] < MEGABYTES
+
+
+def test_the_decision_follows_the_flags_and_records_what_it_saw(desk: Desk) -> None:
+    rows = changed("amount", -1.0)
+    desk.clear()
+    desk.land({f"orders/{DAY}.parquet": parquet(rows.astype({"amount": "float64"}))})
+    flags = desk.workspace.settings.flags
+    assert desk.ingest(use_case()).verdict == "refuse"
+
+    name = "orders.contract.rules.amount.range.severity"
+    flags.write_text(f"{name}: warn\n", encoding="utf-8")
+    answer = desk.ingest(use_case())
+    assert answer.verdict == "warn"
+    (decision,) = desk.workspace.ledger.find(use_case="orders", partition=DAY, limit=1)
+    assert decision.evidence["flags"] == {name: "warn"}
+    assert desk.ingest(use_case()) == answer, "the same flags again are no news"
+
+    flags.write_text("- broken", encoding="utf-8")
+    answer = desk.ingest(use_case())
+    flags.unlink()
+    assert answer.verdict == "refuse"
+    assert "the declared values apply" in answer.message

@@ -275,3 +275,15 @@ def test_a_conflict_on_s3_without_end_is_an_outage():
     store.__dict__["_client"] = Conflicting(*[409] * 50)
     with pytest.raises(Outage, match="409"):
         store.put_if_absent("key", b"x")
+
+
+def test_files_come_and_go_without_passing_through_memory_whole(store, tmp_path):
+    source, copy = tmp_path / "source", tmp_path / "copy"
+    source.write_bytes(bytes(range(256)) * 20_000)
+    assert store.upload_if_absent("a/key", source) is True
+    source.write_bytes(b"other")
+    assert store.upload_if_absent("a/key", source) is False
+    store.download("a/key", copy)
+    assert copy.read_bytes() == bytes(range(256)) * 20_000 == store.get("a/key")
+    with pytest.raises(NotFound, match="There is no file"):
+        store.download("a/none", tmp_path / "none")
