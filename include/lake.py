@@ -150,9 +150,7 @@ class Lake:
     def partitions(self, use_case: str, table: str, *, version: int | None = None) -> list[str]:
         """Return the keys of the partitions that hold rows, in order."""
         delta = self.find(use_case, table, version)
-        return (
-            [] if delta is None else sorted({str(partition["partition"]) for partition in delta.partitions()})
-        )
+        return [] if delta is None else _days(delta)
 
     def read(
         self,
@@ -198,7 +196,7 @@ class Lake:
         None when there are no such partitions.
         """
         delta = self.find(use_case, table)
-        days = [day for day in self.partitions(use_case, table) if first <= day <= last]
+        days = [day for day in _days(delta) if first <= day <= last] if delta is not None else []
         if delta is None or not days:
             return None
         with outages(self.root):
@@ -317,6 +315,10 @@ class Lake:
         if delta is not None and self._content_hash(delta, audit.partition) == holds:
             return delta.version()
         return put(delta)
+
+
+def _days(delta: DeltaTable) -> list[str]:
+    return sorted({str(found[PARTITION]) for found in delta.partitions()})
 
 
 def _write(table: DeltaTable | str, rows: pa.Table, partition: str, options: dict[str, str]) -> None:
