@@ -31,7 +31,8 @@ TABLE = "snapshots"
 BATCH = "batch"
 _ID_DIGITS = 32
 _COUNTS = ("landed", "accepted", "held", "released", "discarded")
-_NOT_COMPARED = {"landed_at", "published_at"}
+# The same state of a partition keeps its first record, whichever later decision looked at it again.
+_NOT_COMPARED = {"landed_at", "published_at", "decision_id"}
 _IDENTITY = {"table", "file_hash", "content_hash", "schema_hash", "contract_hash", "transformation_hash"}
 
 
