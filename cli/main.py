@@ -44,6 +44,9 @@ COMMANDS = {
     "policy": Lazy(
         "cli.commands.policy:policy", "Show which rules hold for a use case, and where each comes from."
     ),
+    "scaffold": Lazy(
+        "cli.commands.scaffold:scaffold", "Make a first use case from a file or a folder of data."
+    ),
     "land": Lazy("cli.commands.land:land", "Land real flights of 2013 as daily files."),
     "decisions": Lazy("cli.commands.decisions:decisions", "Show what was decided, on what evidence and why."),
     "quarantine": Lazy(

@@ -28,7 +28,7 @@ for use_case in declared("monitor"):
             task_id="monitor",
             use_case=use_case.name,
             outlets=[asset(use_case, "health")],
-            **alerting(use_case.name, "drift", "performance"),
+            **alerting(use_case.name, "drift", "performance", "quality", "concept"),
         )
         order = OrderTrainingOperator(
             task_id="order_training", train_dag_id=f"{use_case.name}.train", monitored_by=monitor.task_id

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 SIGNATURE = "model.sig"
 # MLflow writes it beside the files when it downloads a registered version.
 _WRITTEN_ON_DOWNLOAD = "registered_model_meta"
-# What gradient boosting and one-hot encoding need beyond the types that skops trusts by itself.
+# What our own models need beyond the types that skops trusts by itself.
 TRUSTED_TYPES = [
     "functools.partial",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",
 ]
 _NOT_CONTENT = {SIGNATURE, _WRITTEN_ON_DOWNLOAD}

@@ -1,8 +1,9 @@
 """Switches without a redeploy: feature flags of OpenFeature that change a declaration at run time.
 
 A flag is named after the setting that it changes, as messages about `use_case.yaml` name it:
-`flights.contract.columns.origin.severity`, `flights.contract.mode`, `flights.privacy.masking`. The declared
-value is the flag's default. Flags are looked at once per decision, which records those that it saw.
+`flights.contract.columns.origin.severity`, `flights.contract.mode`, `flights.contract.drift.severity`,
+`flights.contract.rules.origin.range.severity`, `flights.privacy.masking`. The declared value is the flag's
+default. Flags are looked at once per decision, which records those that it saw.
 
 What cannot be read is not guessed at: the declared value applies, and the decision says so.
 """
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _DOMAIN = "airlock"
 _SWITCHES = {"severity", "mode", "extra_columns", "masking", "undeclared"}
+_UNSAID = ""
 _SECTIONS = ("contract", "source", "privacy")
 _MAX_BYTES = 1_000_000
 
@@ -68,7 +70,7 @@ def switched(use_case: UseCase, settings: Settings) -> tuple[UseCase, Switches]:
         try:
             UseCase.model_validate(candidate)
         except ValidationError:
-            switches.problems.append(f"flag {name}: {found!r} is no possible value; {value!r} applies")
+            switches.problems.append(f"flag {name}: {found!r} is no possible value; {_told(value)}")
             continue
         switches.seen[name] = found
         current = candidate
@@ -97,23 +99,37 @@ def _switchable(use_case: UseCase) -> Iterator[tuple[tuple[str, ...], str | bool
     pending: list[tuple[tuple[str, ...], Any]] = [((name,), getattr(use_case, name)) for name in _SECTIONS]
     while pending:
         path, value = pending.pop(0)
+        if isinstance(value, Contract):
+            yield from _rules(path, value)
         if isinstance(value, BaseModel):
             pending += [((*path, name), getattr(value, name)) for name in type(value).model_fields]
         elif isinstance(value, dict):
             pending += [((*path, str(name)), part) for name, part in value.items()]
         elif isinstance(value, list):
             pending += [((*path, str(place)), part) for place, part in enumerate(value)]
-        elif path[-1].rpartition("_")[2] in _SWITCHES or path[-1] in _SWITCHES:
+        elif path[-1] in _SWITCHES and "rules" not in path[:-1]:
             yield path, value
+
+
+def _rules(path: tuple[str, ...], contract: Contract) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield what a flag may say of each rule by its name, whether or not the declaration says it already."""
+    for rule in contract.rule_names():
+        policy = contract.rules.get(rule)
+        yield (*path, "rules", rule, "severity"), (policy and policy.severity) or _UNSAID
+        yield (*path, "rules", rule, "mode"), (policy and policy.mode) or _UNSAID
 
 
 def _with(content: dict[str, Any], path: tuple[str, ...], value: str | bool) -> dict[str, Any]:
     changed = deepcopy(content)
     place: Any = changed
     for name in path[:-1]:
-        place = place[int(name)] if isinstance(place, list) else place[name]
+        place = place[int(name)] if isinstance(place, list) else place.setdefault(name, {})
     place[path[-1]] = value
     return changed
+
+
+def _told(declared: str | bool) -> str:
+    return "what is declared applies" if declared == _UNSAID else f"{declared!r} applies"
 
 
 class _Answers:
@@ -146,7 +162,7 @@ class _Answers:
         if answer.error_code is None:
             return answer.value if str(answer.reason) != "DEFAULT" else None
         if answer.error_code is not ErrorCode.FLAG_NOT_FOUND:
-            told = f"flag {name} cannot be read ({answer.error_code.value}); {declared!r} applies"
+            told = f"flag {name} cannot be read ({answer.error_code.value}); {_told(declared)}"
             self._problems.append(told)
         return None
 

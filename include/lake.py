@@ -196,7 +196,8 @@ class Lake:
         None when there are no such partitions.
         """
         delta = self.find(use_case, table)
-        days = [day for day in _days(delta) if first <= day <= last] if delta is not None else []
+        found = [] if delta is None else [str(partition[PARTITION]) for partition in delta.partitions()]
+        days = [day for day in found if first <= day <= last]
         if delta is None or not days:
             return None
         with outages(self.root):
@@ -214,7 +215,9 @@ class Lake:
         if delta is None:
             return {}
         counts: dict[str, int] = {}
-        for file in pa.table(delta.get_add_actions(flatten=True)).to_pylist():
+        log = pa.table(delta.get_add_actions(flatten=True))
+        wanted = ["partition.partition", "num_records", f"null_count.{column}"]
+        for file in log.select([name for name in wanted if name in log.column_names]).to_pylist():
             partition = str(file["partition.partition"])
             nulls = file.get(f"null_count.{column}") if column else 0
             if nulls is not None:

@@ -7,6 +7,7 @@ to the rules of every evaluation; since all rules must pass, nothing in a use ca
 
 from __future__ import annotations
 
+import math
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -150,7 +151,7 @@ def under(use_case: UseCase, policies: list[Policy], shown: Path | str = "use_ca
                         f"{shown}: {place.name}: {held!r} loosens policy {policy.name}, which asks for "
                         f"{bound} ({bound.why}); correct it or leave it out"
                     )
-                _put(content, place.keys, _typed(bound.value, held))
+                _put(content, place.keys, _typed(bound, held))
                 taken[place.name] = policy.name
     if problems:
         raise UseCaseError("\n".join(problems))
@@ -198,6 +199,8 @@ def _put(content: Any, keys: tuple[str | int, ...], value: Any) -> None:
     _held(content, tuple(before))[last] = value
 
 
-def _typed(value: Any, held: Any) -> Any:
-    """Return a bound as the setting's own type: YAML's 200.0 is a whole number of rows."""
-    return int(value) if isinstance(held, int) and not isinstance(held, bool) else value
+def _typed(bound: Bound, held: Any) -> Any:
+    """Return a bound as the setting's own type: of 200.5 rows or more, 201 is the fewest."""
+    if bound.equals is not None or not isinstance(held, int) or isinstance(held, bool):
+        return bound.value
+    return math.ceil(bound.value) if bound.at_least is not None else math.floor(bound.value)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 CHAMPION = "champion"
+CHALLENGER = "challenger"
 CANDIDATE = "candidate"
 TRAINING_KEY = "airlock.training_key"
 MODEL_HASH = "airlock.model_sha256"

@@ -19,13 +19,13 @@ from include.ledger import Ledger
 from include.policy import load_policies, read_policy, under
 from include.settings import Settings
 from include.use_case import UseCase, explained, load_use_case, read_mapping, read_use_case
+from include.use_case_places import places
 from include.use_case_sections import Section
 
 # `module:function` of every gate, by the name that stands in its decisions.
 GATES = {
     "ingestion": "include.ingestion.gate:check",
     "release": "include.ingestion.release_gate:check_release",
-    "retention": "include.maintenance.retention:check",
     "discard": "include.ingestion.release_gate:check_discard",
     "features": "include.features.gate:check",
     "training": "include.training.gate:check",
@@ -35,9 +35,20 @@ GATES = {
     "rollback": "include.promotion.rollback:check",
     "drift": "include.monitoring.drift:check",
     "performance": "include.monitoring.performance:check",
+    "quality": "include.monitoring.quality:check",
+    "concept": "include.monitoring.concept:check",
     "retraining": "include.monitoring.retraining:check",
+    "outcome": "include.monitoring.settling:check",
+    "trigger_outcome": "include.monitoring.outcomes:check",
+    "alert": "include.alerts.gate:check",
+    "watch": "include.maintenance.watch:check",
+    "retention": "include.maintenance.retention:check",
     "alias": "include.maintenance.stage:check_alias",
 }
+# What a gate takes beside evidence and policy, by the place of the setting: its decisions do not hold it.
+_BESIDE = {"concept": "monitoring.performance.min_days"}
+# Where a gate's decisions keep more rules than it reads, the part that it reads.
+_PART = {"ingestion": "contract"}
 # Said by the evaluation of a rule that was not in force then.
 NO_FIGURE = "the evidence holds no figure for this rule"
 
@@ -45,7 +56,7 @@ NO_FIGURE = "the evidence holds no figure for this rule"
 class Gate(NamedTuple):
     """A gate, and what it takes; a gate that reads no policy has none."""
 
-    check: Callable[..., Ruling]
+    check: Callable[..., Any]
     evidence: Any
     policy: Any
 
@@ -111,13 +122,13 @@ def replay(decision: Decision, ledger: Ledger, settings: Settings) -> Replayed:
     """
     gate = gate_of(decision.gate)
     kept = ledger.policy(decision.policy_hash)
+    if kept is not None and decision.gate in _PART:
+        kept = kept[_PART[decision.gate]]
+    rules: Literal["as recorded", "today's"] = "as recorded"
     if kept is None and gate.policy is not None:
-        kept = _section(load_use_case(decision.use_case, settings), gate.policy)
-    rules: Literal["as recorded", "today's"] = "today's"
-    if gate.policy is None or ledger.policy(decision.policy_hash) is not None:
-        rules = "as recorded"
+        kept, rules = _section(load_use_case(decision.use_case, settings), gate.policy), "today's"
     try:
-        again = _decided(decision, gate, kept)
+        again = _decided(decision, gate, kept, _beside(decision, settings))
     except (ValueError, AirlockError) as error:
         return _replayed(decision, "unreadable", [], rules, [f"today's gate cannot read it: {error}"])
     differs = [
@@ -199,7 +210,7 @@ def _retried(decision: Decision, use_case: UseCase) -> Retried | None:
         return None
     verdict: str | None
     try:
-        again = _decided(decision, gate, policy)
+        again = _decided(decision, gate, policy, [*_settings(use_case, decision.gate)])
         verdict, reasons = again.verdict.value, again.reasons
         if any(NO_FIGURE in reason for reason in reasons):
             verdict, reasons = None, [reason for reason in reasons if NO_FIGURE in reason]
@@ -216,13 +227,30 @@ def _retried(decision: Decision, use_case: UseCase) -> Retried | None:
     )
 
 
-def _decided(decision: Decision, gate: Gate, policy: Any) -> Decision:
+def _beside(decision: Decision, settings: Settings) -> list[Any]:
+    if decision.gate not in _BESIDE:
+        return []
+    return [*_settings(load_use_case(decision.use_case, settings), decision.gate)]
+
+
+def _settings(use_case: UseCase, gate: str) -> Iterator[Any]:
+    if gate in _BESIDE:
+        yield from (place.value for place in places(use_case, _BESIDE[gate]))
+
+
+def _ruling(found: Any) -> Ruling:
+    """Return the ruling; a gate may return more beside it."""
+    ruling: Ruling = found[-1] if isinstance(found, tuple) else found
+    return ruling
+
+
+def _decided(decision: Decision, gate: Gate, policy: Any, beside: list[Any]) -> Decision:
     evidence = TypeAdapter(gate.evidence).validate_python(decision.evidence)
     rules = [] if gate.policy is None else [_read(policy, gate.policy)]
     return decide(
         gate=decision.gate,
         subject=Subject(use_case=decision.use_case, partition=decision.partition, as_of=decision.as_of),
-        ruling=gate.check(evidence, *rules),
+        ruling=_ruling(gate.check(evidence, *rules, *beside)),
         evidence=decision.evidence,
         policy={},
         data_refs=decision.data_refs,

@@ -122,9 +122,13 @@ def _asked_afresh(question: Question, uri: str, threads: int) -> Saved:
     )
     if done.returncode != 0:
         raise ArtefactCorrupted(
-            f"The saved model {uri} cannot be used in a fresh process: {done.stderr.strip()[-600:]}"
+            f"The saved model {uri} cannot be used in a fresh process: {_last_line(done.stderr)}"
         )
     return Saved.model_validate_json(done.stdout.splitlines()[-1])
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["it said nothing"])[-1][:400]
 
 
 def examined(question: Question) -> Saved:

@@ -21,7 +21,6 @@ from include.use_case_sections import (
     Alerts,
     Card,
     Contract,
-    Drop,
     Evaluation,
     Features,
     Hash,
@@ -117,8 +116,6 @@ class UseCase(Section):
                 raise ValueError(f"{place}: {clear[name]} needs the column in clear; leave `pii` out")
             if column.pii is not None and name in joined and not isinstance(column.pii, Hash):
                 raise ValueError(f"{place}: the column names rows, so they must stay apart; use method: hash")
-            if isinstance(column.pii, Drop) and name in self.contract.volume.values_of:
-                raise ValueError(f"{place}: contract.volume.values_of counts the column; do not drop it")
         return self
 
     @model_validator(mode="after")
@@ -158,6 +155,12 @@ class UseCase(Section):
         return digest(
             [self.contract, {name: table.contract for name, table in self.source.side_tables.items()}]
         )
+
+    @property
+    def contracts(self) -> dict[str, Any]:
+        """What decides over a batch, in full."""
+        side_tables = {name: table.contract for name, table in self.source.side_tables.items()}
+        return {"contract": self.contract, "side_tables": side_tables}
 
     @property
     def forbidden_features(self) -> set[str]:

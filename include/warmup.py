@@ -67,6 +67,11 @@ LIBRARIES = (
     "great_expectations.expectations",
     "evidently",
     "evidently.presets",
+    "openfeature.api",
+    "openfeature.provider.in_memory_provider",
+    "phonenumbers",
+    "stdnum.iban",
+    "stdnum.luhn",
     # Every task process imports this one when it renders its first template.
     "jinja2.ext",
 )

@@ -66,5 +66,17 @@ def s3_bucket(s3_server: servers.S3Server, monkeypatch: pytest.MonkeyPatch) -> s
 
 
 @pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    with servers.postgres_server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """SQLAlchemy URL of a fresh database on a real PostgreSQL."""
+    return servers.new_database(postgres_server)
+
+
+@pytest.fixture(scope="session")
 def victims() -> Victims:
     return Victims()

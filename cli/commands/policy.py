@@ -21,7 +21,7 @@ _SECTIONS = ("contract", "features", "training", "evaluation", "promotion", "mon
     epilog=examples(
         "./airlock policy flights",
         "./airlock policy flights --section evaluation",
-        "./airlock policy flights --json | jq '.settings[] | select(.source | startswith(\"policy\"))'",
+        "./airlock policy flights --json | jq .hashes",
     ),
 )
 @click.argument("use_case")

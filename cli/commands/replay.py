@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog=examples(
-        "./airlock replay 3adc969a                       a unique beginning of the id is enough",
-        "./airlock decisions --gate promotion --json | jq -r '.[].id' | xargs -n1 ./airlock replay",
+        "./airlock replay 3adc969a            a unique beginning of the id is enough",
+        "./airlock replay 3adc969a --json | jq .differs",
     ),
 )
 @click.argument("decision", metavar="DECISION")
@@ -56,7 +56,7 @@ def replay(ctx: click.Context, decision: str, as_json: bool) -> None:
     epilog=examples(
         "./airlock backtest --policy include/policies/organisation.yaml",
         "./airlock backtest --policy changed.yaml --from 2013-01-01 --to 2013-03-31",
-        "./airlock backtest --policy changed.yaml --json | jq '.[] | select(.verdict != .recorded)'",
+        "./airlock backtest --policy changed.yaml --json | jq length",
     ),
 )
 @click.option(

@@ -22,8 +22,8 @@ _BASELINES = ("never", "always-weekly", "naive-gate", "declared")
 @click.command(
     epilog=examples(
         "./airlock simulate flights --from 2013-01-01 --to 2013-12-31",
-        "./airlock simulate flights --from 2013-01-01 --to 2013-06-30 --policy declared --policy mine.yaml",
-        "./airlock simulate flights --from 2013-01-01 --to 2013-12-31 --plot year.png --csv year.csv",
+        "./airlock simulate flights --from 2013-01-01 --to 2013-06-30 --policy mine.yaml",
+        "./airlock simulate flights --from 2013-01-01 --to 2013-12-31 --plot year.png",
     ),
 )
 @click.argument("use_case")
@@ -64,12 +64,13 @@ def simulate(  # noqa: PLR0917 -- click passes them by name
     week that followed (one-sided, 5 %). An alarm is what would have been sent to people.
     """
     from include.simulation.comparison import draw, simulate, write_rows
-    from include.simulation.history import prepare
+    from include.simulation.history import days_of, prepare
     from include.simulation.policy import read_policy
 
     workspace, stands = open_workspace(), ctx.find_object(Path) or Path.cwd()
     declared = workspace.use_case(use_case)
     chosen = [read_policy(name, declared, folder=stands) for name in policies or _BASELINES]
+    days_of(declared, first, last)
     settings = with_files(workspace.settings, use_case, first, last)
     with _progress() as bars:
         history = prepare(declared, first, last, settings=settings, progress=bars("data stages", first, last))

@@ -43,6 +43,8 @@ WATCHED: dict[str, Watched] = {
     "features": Watched(alarming=Verdict.REFUSE, severity="critical", once=True),
     "drift": Watched(alarming=Verdict.WARN, severity="warning", once=False),
     "performance": Watched(alarming=Verdict.WARN, severity="warning", once=False),
+    "quality": Watched(alarming=Verdict.WARN, severity="warning", once=False),
+    "concept": Watched(alarming=Verdict.WARN, severity="warning", once=False),
     "alias": Watched(alarming=Verdict.REFUSE, severity="critical", once=True),
     "watch": Watched(alarming=Verdict.REFUSE, severity="critical", once=True),
 }
@@ -79,7 +81,12 @@ class AlertEvidence(BaseModel):
     severity: AlertSeverity = "info"
 
 
-def check(evidence: AlertEvidence, policy: Alerts) -> tuple[Kind, AlertSeverity, Ruling]:
+def check(evidence: AlertEvidence, policy: Alerts) -> Ruling:
+    """Say whether something is to be told."""
+    return judge(evidence, policy)[2]
+
+
+def judge(evidence: AlertEvidence, policy: Alerts) -> tuple[Kind, AlertSeverity, Ruling]:
     """Say what is to be told. `warn` opens or escalates an alarm, `pass` closes one or tells nothing."""
     watched = WATCHED[evidence.gate]
     if silent := _silent(evidence, policy):

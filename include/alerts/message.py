@@ -11,6 +11,8 @@ _TITLES = {
     "features": "the features of a partition were refused",
     "drift": "the data differ from the days before",
     "performance": "the champion's loss has risen",
+    "quality": "the rows that are scored are odd",
+    "concept": "the outcome has changed at equal scores",
     "alias": "the champion's alias was moved by hand",
     "watch": "something that should have come has not",
 }
@@ -23,6 +25,10 @@ _REMEDIES = {
     "when the policy allows; an upstream fault has to be mended at its source.",
     "performance": "Look at the slices and the drift of these days. Monitoring orders a training by itself "
     "when the policy allows; ./airlock triggers shows whether earlier ones helped.",
+    "quality": "Look which columns lack values or hold unseen ones, and mend the source; a score of such "
+    "rows means little.",
+    "concept": "The world behaves otherwise than the champion learned. Start a training by hand unless "
+    "monitoring has ordered one.",
     "alias": "Scoring follows the ledger. Clear the promote task that promoted the champion, and ask who "
     "moved the alias.",
     "watch": "Look whether the use case's DAGs are paused, failing or waiting for files.",

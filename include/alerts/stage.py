@@ -146,7 +146,7 @@ def _judge(
         since=standing.evidence["since"] if standing else "",
         escalated=standing is not None and standing.evidence["kind"] == "escalated",
     )
-    kind, severity, ruling = gate.check(evidence, use_case.alerts)
+    kind, severity, ruling = gate.judge(evidence, use_case.alerts)
     if kind == "none":
         return None
     told = {"kind": kind, "severity": severity, "since": evidence.since or partition}

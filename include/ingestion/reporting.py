@@ -27,8 +27,8 @@ def keep(reports: list[Report], use_case: str, partition: str, store: ObjectStor
         if store.exists(f"{key}.html"):
             continue
         suite, results = _plain(report.suite), _plain(report.results)
-        store.put_if_absent(f"{key}.suite.json", json.dumps(suite, indent=1, sort_keys=True).encode())
-        store.put_if_absent(f"{key}.results.json", json.dumps(results, indent=1, sort_keys=True).encode())
+        store.put_if_absent(f"{key}.suite.json", json.dumps(suite, sort_keys=True).encode())
+        store.put_if_absent(f"{key}.results.json", json.dumps(results, sort_keys=True).encode())
         store.put_if_absent(f"{key}.html", _page(report).encode())
 
 

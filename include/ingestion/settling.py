@@ -67,7 +67,7 @@ def keep_quarantine(
 def _first_decisions(use_case: UseCase, partition: str, lake: Lake) -> dict[tuple[str, str], str]:
     """Return which decision set rows aside under this very contract, by table and file.
 
-    A later look at the same file is another decision when the days before it have changed, and changes no row.
+    A later look at the file is another decision when the days before it have changed, and changes no row.
     """
     columns = ["table", "file_hash", "contract_hash", "decision_id"]
     kept = lake.read(use_case.name, TABLE, partitions=[partition], columns=columns).drop_duplicates()

@@ -19,7 +19,7 @@ from include.ingestion.profiling import profile
 from include.ingestion.quarantine import Split, split
 from include.ingestion.rules import RuleContext, evaluate, profiles_before, quarantined_share
 from include.ingestion.rules.context import Report
-from include.ingestion.rules.references import reference_files
+from include.ingestion.rules.references import missing_references, reference_files
 from include.ingestion.sources import Delivery, contract_of, stage_delivery
 from include.lake import TableRef
 from include.quarantine import settlements
@@ -101,6 +101,7 @@ def _judged(
     before = profiles_before(workspace, use_case.name, partition, days_to_read(contract))
     references, files = reference_files(use_case, workspace, folder)
     delivery.files.extend(files)
+    delivery.faults.extend(missing_references(files))
     context = RuleContext(use_case, partition, folder, delivery.tables, workspace, before, references)
     judged = _Judged(reports=context.reports)
     for table, staged in delivery.tables.items():
@@ -157,7 +158,7 @@ def _decided(
             ),
             ruling=gate.check(evidence, use_case.contract),
             evidence=evidence,
-            policy={"contract": use_case.contract_hash},
+            policy=use_case.contracts,
             data_refs=[file.raw for file in evidence.files if file.raw],
             # A use case may choose to let bad values through, but there is no way to publish no rows.
             mode=use_case.contract.mode if readable and evidence.accepted_rows else "fail_closed",

@@ -24,6 +24,7 @@ from include.workspace import Workspace
 GATE = "watch"
 RULE = "scheduled data dates without batches, labels, predictions or monitoring, by the machine's clock"
 _LOOKED_AT = 400
+_INGESTION = "ingestion"
 
 
 class WatchEvidence(BaseModel):
@@ -31,6 +32,7 @@ class WatchEvidence(BaseModel):
 
     Attributes:
         today: the machine's date in the use case's time zone.
+        begun: whether anything was ever ingested; before, the use case is not in use yet.
         ended: whether the data have ended, so that nothing is due.
         newest: newest data date by kind of result; None where there is none at all.
         missed: scheduled data dates after it whose run is due, by kind of result.
@@ -40,6 +42,7 @@ class WatchEvidence(BaseModel):
 
     kind: Literal["watch"] = "watch"
     today: str
+    begun: bool = True
     ended: bool
     newest: dict[str, str | None]
     missed: dict[str, int]
@@ -47,6 +50,8 @@ class WatchEvidence(BaseModel):
 
 def check(evidence: WatchEvidence, policy: Watch) -> Ruling:
     """Judge whether something has been missing for longer than the schedule allows."""
+    if not evidence.begun:
+        return Ruling(verdict=Verdict.PASS, reasons=["nothing was ever ingested, not in use yet"], rule=RULE)
     if evidence.ended:
         return Ruling(verdict=Verdict.PASS, reasons=["the data have ended, nothing is due"], rule=RULE)
     late = [
@@ -109,6 +114,7 @@ def _evidence(use_case: UseCase, now: datetime, workspace: Workspace) -> WatchEv
     today = partitions.key_of(now.astimezone(ZoneInfo(use_case.source.timezone)).date())
     return WatchEvidence(
         today=today,
+        begun=bool(workspace.ledger.find(use_case=name, gate=_INGESTION, limit=1)),
         ended=end is not None and bool(due) and due[-1] >= end.isoformat(),
         newest=newest,
         missed=missed,

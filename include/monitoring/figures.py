@@ -128,7 +128,7 @@ def _system_figures(watched: Watched, started: float) -> list[Figure]:
 def _present(watched: Watched, partition: str) -> pd.DataFrame:
     lake, name = watched.workspace.lake, watched.use_case.name
     columns = ["name", "subject", "value", "known_at"]
-    if lake.find(name, "metrics") is None:
+    if lake.version(name, "metrics") < 0:
         return pd.DataFrame(columns=columns)
     return lake.read(name, "metrics", partitions=[partition], columns=columns)
 
@@ -137,7 +137,9 @@ def _revise(watched: Watched, day: str, figures: list[Figure]) -> None:
     """Replace the performance of an earlier partition, and leave its other figures."""
     present = _present(watched, day)
     kept = present[~present["name"].str.startswith(_PERFORMANCE)]
-    _put(watched, day, pd.concat([kept, _frame(figures, watched.partition)]), watched.as_of)
+    parts = [part for part in (kept, _frame(figures, watched.partition)) if len(part)]
+    if parts:
+        _put(watched, day, pd.concat(parts, ignore_index=True), watched.as_of)
 
 
 def _write(watched: Watched, partition: str, figures: list[Figure], system: list[Figure]) -> TableRef:

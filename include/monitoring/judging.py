@@ -82,10 +82,10 @@ def read_window(watched: Watched) -> Labelled:
     """Read the newest days with labels that this champion scored, as known at the as-of."""
     policy = watched.use_case.monitoring.performance
     newest = newest_labelled(watched.use_case, watched.partition)
-    days = partitions.span(partitions.shift(newest, 1 - policy.window_days), newest)
+    first = max(partitions.shift(newest, 1 - policy.window_days), watched.champion.effective_from)
     return read_labelled(
         watched.use_case,
-        days,
+        partitions.span(min(first, newest), newest),
         watched.champion.decision_id,
         watched.workspace.lake,
         known_by=partitions.parse(watched.as_of),

@@ -66,8 +66,9 @@ def _picture(watched: Watched, verdicts: Mapping[str, Decision], drifts: Drifts)
     today = drifts.today(watched.partition)
     kinds = watched.reference.profile
     moved = dict.fromkeys(name.removesuffix(_NULLS) for name in drifts.features.columns)
+    units = {feature.name: f" ({feature.unit})" for feature in watched.features.features if feature.unit}
     columns = [
-        (name, kinds[name], {**today[name], "kind": kinds[name]["kind"]})
+        (f"{name}{units.get(name, '')}", kinds[name], {**today[name], "kind": kinds[name]["kind"]})
         for name in moved
         if name in kinds and name in today
     ][:_DRAWN_COLUMNS]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from include.cards import write_card
 from include.decisions import Decision, Ruling, Subject, Verdict, decide
 from include.errors import ConfigurationError, GateRefused
+from include.registry import CHALLENGER
 from include.use_case import UseCase
 from include.use_case_sections import Approval
 from include.workspace import Workspace
@@ -90,7 +91,15 @@ def record_answer(
             data_refs=[f"models:/{use_case.name}/{evidence.version}"],
         )
     )
-    write_card(use_case, version=evidence.version, run_id=evidence.run_id, workspace=workspace)
+    _show(use_case, decision, workspace)
     if not decision.verdict.opens:
         raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
     return decision
+
+
+def _show(use_case: UseCase, decision: Decision, workspace: Workspace) -> None:
+    """Bring the model card and the alias up to a decision: an approved candidate is a challenger."""
+    version = decision.evidence["version"]
+    write_card(use_case, version=version, run_id=decision.evidence["run_id"], workspace=workspace)
+    if decision.verdict.opens:
+        workspace.registry.set_alias(use_case.name, CHALLENGER, version)

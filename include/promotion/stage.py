@@ -8,7 +8,7 @@ from include.champions import GATE, newest_champion, withdrawn
 from include.decisions import Decision, Subject, decide
 from include.errors import GateRefused
 from include.promotion import approving, gate
-from include.registry import CHAMPION
+from include.registry import CHALLENGER, CHAMPION
 from include.use_case import UseCase
 from include.workspace import Workspace
 
@@ -77,6 +77,8 @@ def promote(
     if not decision.verdict.opens:
         raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
     registry.set_alias(name, CHAMPION, version)
+    if registry.alias_version(name, CHALLENGER) == version:
+        registry.delete_alias(name, CHALLENGER)
     write_card(use_case, version=version, run_id=run_id, workspace=workspace)
     return decision
 

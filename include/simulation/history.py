@@ -70,7 +70,7 @@ def prepare(
     Raises:
         ConfigurationError: the range is empty or lies outside the source's dates.
     """
-    days = _checked(use_case, first, last)
+    days = days_of(use_case, first, last)
     home = settings.home / "simulation" / use_case.name / _key(use_case, first, settings)[:16]
     stores = {"home": home, "lake_url": "", "ledger_url": SecretStr(""), "landing_url": settings.landing}
     workspace = Workspace(settings.model_copy(update=stores))
@@ -111,7 +111,8 @@ class _Record:
         draft.replace(self._path)
 
 
-def _checked(use_case: UseCase, first: str, last: str) -> list[str]:
+def days_of(use_case: UseCase, first: str, last: str) -> list[str]:
+    """Return the data dates of a range; `ConfigurationError` when the source has no such range."""
     days = partitions.span(first, last)
     start, end = use_case.source.start_date.isoformat(), use_case.source.end_date
     if not days or first < start or (end is not None and last > end.isoformat()):

@@ -143,7 +143,7 @@ def _week(replay: Replay, champions: list[Champion], scored: _Scored, monday: st
     in_use = [champion.version for champion in champions if champion.effective_from <= sunday]
     marked = {
         f"{gate} {day}"
-        for gate in ("drift", "performance")
+        for gate in ("drift", "performance", "quality", "concept")
         for day, decision in ledger.newest_by_partition(name, gate, since=monday).items()
         if day <= sunday and decision.verdict is Verdict.WARN
     }

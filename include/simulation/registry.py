@@ -51,6 +51,7 @@ class SimulatedRegistry(Registry):
         self._files = settings.home / "models"
         self._runs: dict[str, _Run] = {}
         self._open: list[str] = []
+        self._run_files: dict[str, dict[str, bytes]] = {}
         self._models: dict[str, Any] = {}
         self._versions: list[tuple[LoggedModel, str, dict[str, str]]] = []
         self._aliases: dict[str, str] = {}
@@ -102,12 +103,17 @@ class SimulatedRegistry(Registry):
         data.tags.update(tags)
 
     def log_files(self, run_id: str, files: Mapping[str, bytes]) -> None:
-        """Keep none of them: they are for people, and a simulation shows its own."""
+        self._run_files.setdefault(run_id, {}).update(files)
+
+    def file(self, run_id: str, name: str) -> bytes:
+        if name not in self._run_files.get(run_id, {}):
+            raise NotFound(f"Run {run_id} of the simulation has no file {name}")
+        return self._run_files[run_id][name]
 
     def log_nested_run(
         self, run_id: str, *, name: str, params: Mapping[str, Any], metrics: Mapping[str, float], status: str
     ) -> None:
-        """Keep none of them, likewise."""
+        """Nothing in a simulation reads the trials of a search."""
 
     def log_model(
         self,
@@ -145,6 +151,9 @@ class SimulatedRegistry(Registry):
                 return str(number)
         self._versions.append((model, run_id, {**tags, MODEL_HASH: model.sha256}))
         return str(len(self._versions))
+
+    def describe(self, use_case: str, version: str, text: str) -> None:
+        """Nothing in a simulation reads the texts of versions."""
 
     def set_alias(self, use_case: str, alias: str, version: str) -> None:
         self._aliases[alias] = version

@@ -104,7 +104,7 @@ class Replay:
             score(use_case, day, workspace=self.workspace)
             health = monitor(use_case, day, actor=ACTOR, workspace=self.workspace)
             score_past_decisions(use_case, day, actor=ACTOR, workspace=self.workspace)
-            self._tell(day, "drift", "performance")
+            self._tell(day, "drift", "performance", "quality", "concept")
             if health.train_as_of is not None:
                 self._train(health.train_as_of, reason="monitoring", order=health.retraining_id)
 

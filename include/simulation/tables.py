@@ -15,6 +15,7 @@ from include.lake_rows import Audit, as_arrow
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.dataset as ds
     from deltalake import DeltaTable
 
 
@@ -115,6 +116,13 @@ class SimulatedLake(Lake):
             rows = rows.select(list(columns))
         found: pd.DataFrame = rows.to_pandas()
         return found
+
+    def scan(self, use_case: str, table: str, first: str, last: str) -> ds.Dataset | None:
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
+        parts = [part for key, part in sorted(self._visible(table).items()) if first <= key <= last]
+        return ds.dataset(pa.concat_tables(parts, promote_options="default")) if parts else None
 
     def value_counts(self, use_case: str, table: str, column: str = "") -> dict[str, int]:
         return {

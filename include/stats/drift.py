@@ -166,26 +166,27 @@ def _compared(
         chosen &= weekday[:, None] == weekday[None, :]
     elif comparable == "workdays_apart":
         chosen &= (weekday[:, None] >= _SATURDAY) == (weekday[None, :] >= _SATURDAY)
-    return chosen.astype(np.float64)
+    result: Vector = chosen.astype(np.float64)
+    return result
 
 
 def _distances(profiles: pd.DataFrame, days: Sequence[str], compared: Vector) -> tuple[list[str], Vector]:
     """Distances of each day (row) in each column and in its null share; NaN where there is nothing to say."""
-    names: list[str] = []
-    found: list[Vector] = []
-    for column, rows in profiles.groupby("column", sort=True):
-        stream = rows.drop_duplicates("partition").set_index("partition").reindex(days)
-        counts = stream["count"].fillna(0).to_numpy(dtype="float64")
-        nulls = stream["nulls"].fillna(0).to_numpy(dtype="float64")
-        parts = {
-            " (nulls)": _null_distances(counts, nulls, compared),
-            "": _value_distances(stream, compared),
-        }
-        for suffix, distances in parts.items():
-            if distances is not None:
-                names.append(f"{column}{suffix}")
-                found.append(distances)
-    return names, np.column_stack(found) if found else np.full((len(days), 1), np.nan)
+    unique = profiles.drop_duplicates(["partition", "column"]).set_index(["partition", "column"])
+    tables = {
+        name: unique[name].unstack("column").reindex(list(days))
+        for name in ("count", "nulls", "quantiles", "categories")
+    }
+    columns = [str(name) for name in tables["count"].columns]
+    counts, nulls = (tables[name].fillna(0).to_numpy(dtype="float64") for name in ("count", "nulls"))
+    names, found = [f"{column} (nulls)" for column in columns], [_null_distances(counts, nulls, compared)]
+    quantiles, categories = tables["quantiles"].to_numpy(), tables["categories"].to_numpy()
+    for k, column in enumerate(columns):
+        distances = _value_distances(quantiles[:, k].tolist(), categories[:, k].tolist(), compared)
+        if distances is not None:
+            names.append(column)
+            found.append(distances[:, None])
+    return names, np.hstack(found) if columns else np.full((len(days), 1), np.nan)
 
 
 def _null_distances(counts: Vector, nulls: Vector, compared: Vector) -> Vector:
@@ -196,14 +197,15 @@ def _null_distances(counts: Vector, nulls: Vector, compared: Vector) -> Vector:
     return result
 
 
-def _value_distances(stream: pd.DataFrame, compared: Vector) -> Vector | None:
-    if stream["quantiles"].notna().any():
-        return _number_distances(stream["quantiles"], compared)
-    return _category_distances(stream["categories"], compared)
+def _value_distances(quantiles: Sequence[Any], categories: Sequence[Any], compared: Vector) -> Vector | None:
+    numbers = [json.loads(text) if isinstance(text, str) else None for text in quantiles]
+    if any(row is not None for row in numbers):
+        return _number_distances(numbers, compared)
+    counts = [json.loads(text) if isinstance(text, str) else {} for text in categories]
+    return _category_distances(counts, compared)
 
 
-def _number_distances(quantiles: pd.Series, compared: Vector) -> Vector:
-    parsed = [json.loads(text) if isinstance(text, str) else None for text in quantiles]
+def _number_distances(parsed: Sequence[list[float] | None], compared: Vector) -> Vector:
     present = np.array([row is not None for row in parsed])
     width = len(next(row for row in parsed if row is not None))
     values = np.array([row if row is not None else [0.0] * width for row in parsed])
@@ -217,8 +219,7 @@ def _number_distances(quantiles: pd.Series, compared: Vector) -> Vector:
     return found
 
 
-def _category_distances(categories: pd.Series, compared: Vector) -> Vector | None:
-    parsed = [json.loads(text) if isinstance(text, str) else {} for text in categories]
+def _category_distances(parsed: Sequence[dict[str, int]], compared: Vector) -> Vector | None:
     known = {name: k for k, name in enumerate(sorted({name for row in parsed for name in row}))}
     if not known:
         return None

@@ -107,7 +107,7 @@ def _leaks(evidence: TrainingEvidence, policy: Training) -> Iterator[str]:
     if evidence.joint is not None and not evidence.joint <= joint:
         yield (
             f"a shallow model of all features reaches {named} {evidence.joint:.3f}, above {joint}: they look "
-            f"like a leak together, {' and '.join(evidence.joint_blamed)} most of all"
+            f"like a leak together, {' and '.join(evidence.joint_blamed) or 'no one'} most of all"
         )
     for fault, count in evidence.impossible.items():
         yield f"{count} {fault}: they were written with what came later"

@@ -14,13 +14,13 @@ from include.errors import UseCaseError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from include.training.assembling import TrainingSet
+    from include.training.fitting import Recipe
 
 FILE_NAME = "golden.json"
 _NO_TEXT: Any = None
 
 
-def golden_rows(training_set: TrainingSet) -> pd.DataFrame | None:
+def golden_rows(recipe: Recipe) -> pd.DataFrame | None:
     """Return the golden inputs as the model takes them, or None where the use case has none.
 
     Raises:
@@ -28,7 +28,6 @@ def golden_rows(training_set: TrainingSet) -> pd.DataFrame | None:
     """
     import pandas as pd
 
-    recipe = training_set.recipe
     path = recipe.folder / FILE_NAME if recipe.folder else None
     if path is None or not path.is_file():
         return None

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from include.artefacts import TRUSTED_TYPES
+from include.errors import UseCaseError
 from include.hashing import canonical_json
 from include.lake import LABEL
 from include.problems.base import Array
@@ -158,7 +160,7 @@ def _log_models(training_set: TrainingSet, fitted: Fitted, registry: Registry) -
         REFERENCE_FILE: _reference(training_set, fitted.model),
         **reference_files(training_set, fitted.model),
     }
-    if (golden := golden_rows(training_set)) is not None:
+    if (golden := golden_rows(training_set.recipe)) is not None:
         kind = training_set.recipe.kind
         extra[GOLDEN_FILE] = _parquet(golden.assign(**kind.stored(kind.scores(fitted.model, golden))))
     told = {
@@ -190,8 +192,27 @@ def _about(training_set: TrainingSet, fitted: Fitted, section: Model, model: Any
         "input_example": example if model is fitted.model else None,
         "requirements": [f"{package}=={version(package)}" for package in _SERVING_PACKAGES],
         "predict_method": method,
-        "trusted_types": section.trusted_types if isinstance(section, CustomModel) else (),
+        "trusted_types": _trusted(section, model),
     }
+
+
+def _trusted(section: Model, model: Any) -> list[str]:
+    """Return the types that the use case trusts for its own model.
+
+    Raises:
+        UseCaseError: the fitted model holds others, which nothing would load.
+    """
+    if not isinstance(section, CustomModel):
+        return []
+    import skops.io
+
+    known = {*TRUSTED_TYPES, *section.trusted_types}
+    if unknown := sorted(set(skops.io.get_untrusted_types(data=skops.io.dumps(model))) - known):
+        raise UseCaseError(
+            f"The model of {section.function} holds the types {unknown}, which skops does not load unasked; "
+            "look at what they are, and name them in trusted_types beside the function"
+        )
+    return section.trusted_types
 
 
 def _reference(training_set: TrainingSet, model: Any) -> bytes:

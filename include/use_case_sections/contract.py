@@ -57,7 +57,9 @@ class Column(Section):
                     f"a {self.type} is generalised otherwise: a timestamp `to`, a number by `step`, "
                     "a text by `keep`"
                 )
-        elif named := [name for name in _VALUE_RULES if getattr(self, name) not in (None, False)]:
+        elif named := [
+            name for name in _VALUE_RULES if (rule := getattr(self, name)) is not None and rule is not False
+        ]:
             raise ValueError(
                 f"rules see what is kept, and of a column with method {self.pii.method} no value is; "
                 f"remove {', '.join(named)}"
@@ -161,9 +163,12 @@ class Contract(Section):
         }
         named |= {f"rows[{number}]": rule.columns for number, rule in enumerate(self.rows)}
         named |= {f"references[{number}]": rule.columns for number, rule in enumerate(self.references)}
+        dropped = {name for name, column in self.columns.items() if isinstance(column.pii, Drop)}
         for place, columns in named.items():
             if unknown := set(columns) - set(self.columns):
                 raise ValueError(f"{place} names {sorted(unknown)}, which columns does not declare")
+            if gone := set(columns) & dropped:
+                raise ValueError(f"{place} names {sorted(gone)}, which `pii` drops before rules see it")
         return self
 
     @model_validator(mode="after")

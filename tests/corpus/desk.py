@@ -190,6 +190,7 @@ class Desk:
         return Answer(decision.verdict.value, "; ".join(decision.reasons), decision.reasons)
 
     def tables(self) -> dict[str, bytes]:
-        """Every byte of every table."""
-        files = (path for path in self.lake.rglob("*") if path.is_file() and "_raw" not in path.parts)
-        return {str(path.relative_to(self.lake)): path.read_bytes() for path in files}
+        """Every byte of every table; the raw store and the reports keep evidence of refused batches too."""
+        files = (path for path in self.lake.rglob("*") if path.is_file())
+        named = {str(path.relative_to(self.lake)): path for path in files}
+        return {name: path.read_bytes() for name, path in named.items() if not name.startswith("_")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tests.corpus import containers, deliveries, shapes, texts, values
+from tests.corpus import containers, deliveries, rules, shapes, texts, values
 from tests.corpus.case import Case
 from tests.corpus.desk import Answer, Desk, use_case
 
@@ -16,7 +16,7 @@ def all_cases() -> list[Case]:
     Raises:
         ValueError: two cases have the same name.
     """
-    found = [case for part in (containers, shapes, values, texts, deliveries) for case in part.cases()]
+    found = [case for part in (containers, shapes, values, texts, rules, deliveries) for case in part.cases()]
     names = [case.name for case in found]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"two cases are called {sorted(twice)}; rename one")

@@ -221,8 +221,9 @@ def through_promotion():
 
 @pytest.fixture(scope="session")
 def flying(featured_home) -> UseCase:
-    """The declared use case of the flights, without Evidently's reports: they take a second each."""
-    return _changed(opened(featured_home).use_case("flights"), {"monitoring.report": False})
+    """The declared use case of the flights, without the reports for people: they take a second each."""
+    without = {"monitoring.report": False, "training.report": "none"}
+    return _changed(opened(featured_home).use_case("flights"), without)
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,19 @@ def test_flags_are_named_after_the_settings_that_they_change(flights, flags):
     assert flights.contract.mode == "fail_closed"
 
 
+def test_every_rule_can_be_switched_by_its_name(flights, flags):
+    name = "flights.contract.rules.hour.range.severity"
+    now, switches = switched(flights, flags(f"{name}: quarantine\nflights.contract.drift.severity: refuse"))
+    assert now.contract.severity_of("hour.range", "refuse") == "quarantine"
+    assert now.contract.drift.severity == "refuse"
+    assert switches.seen == {name: "quarantine", "flights.contract.drift.severity": "refuse"}
+    _, switches = switched(flights, flags("flights.contract.rules.volume.severity: quarantine"))
+    assert switches.problems == [
+        "flag flights.contract.rules.volume.severity: 'quarantine' is no possible value; "
+        "what is declared applies"
+    ]
+
+
 def test_the_file_is_read_for_every_decision(flights, flags):
     assert switched(flights, flags(f"{MODE}: fail_open"))[0].contract.mode == "fail_open"
     assert switched(flights, flags(f"{MODE}: fail_closed"))[1].seen == {MODE: "fail_closed"}
@@ -59,6 +72,7 @@ PROBLEMS = {
         f"flag {MODE}: 'open' is no possible value; 'fail_closed' applies",
     ),
     "another type": (f"{MODE}: true", f"flag {MODE} cannot be read (TYPE_MISMATCH); 'fail_closed' applies"),
+    "a rule that is none": ("flights.contract.rules.x.severity: warn", "x.severity names no setting"),
     "a slip": ("flights.contract.mod: fail_open", "flag flights.contract.mod names no setting that can be"),
     "a threshold": ("flights.contract.alpha: '0.2'", "flag flights.contract.alpha names no setting"),
 }

@@ -68,6 +68,11 @@ def test_a_looser_default_gives_way_to_the_bound(flights):
     assert digest(effective.use_case.evaluation) != digest(flights.evaluation)
 
 
+def test_a_bound_between_whole_numbers_takes_the_stricter_one(flights):
+    effective = under(flights, [policy(MIN_ROWS | {"at_least": 800.5})])
+    assert effective.use_case.evaluation.min_rows == 801
+
+
 def test_a_stricter_default_stays(flights):
     effective = under(flights, [policy(MIN_ROWS | {"at_least": 100})])
     assert effective.use_case is flights

@@ -154,6 +154,32 @@ def test_the_local_copy_is_enough(champion):
     assert workspace.registry.load(model).predict_proba is not None
 
 
+FORGED = {
+    "without a signature": (lambda folder: (folder / "model.sig").unlink(), "carries no signature"),
+    "with that of another model": (
+        lambda folder: (folder / "model.sig").write_text((folder / "model.sig").read_text()[::-1]),
+        "does not hold",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fault", "message"), FORGED.values(), ids=FORGED)
+def test_files_that_hash_right_need_a_signature_too(champion, fault, message):
+    """Whoever can write to the store can write a hash beside the files, but has no key."""
+    workspace, model = champion
+    fault(workspace.registry.model_folder(model))
+    with pytest.raises(ArtefactCorrupted, match=message):
+        workspace.registry.load(model)
+
+
+def test_a_key_that_was_exchanged_is_noticed(champion):
+    workspace, model = champion
+    workspace.registry.load(model)
+    (workspace.settings.home / "keys" / "signing.pem").unlink()
+    with pytest.raises(ArtefactCorrupted, match=r"The signature of model .* does not hold"):
+        workspace.registry.load(model)
+
+
 def test_a_hash_that_was_never_recorded_is_no_excuse(champion):
     workspace, model = champion
     with pytest.raises(ArtefactCorrupted, match="recorded was …"):

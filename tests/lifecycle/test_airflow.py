@@ -26,6 +26,7 @@ from cli.demo.replay import Replay
 from cli.environment import airflow_environment
 from include import partitions
 from include.champions import newest_champion
+from include.decisions import Decision
 from include.lake import TABLES
 from include.registry import CHAMPION
 from tests.lifecycle.conftest import STAGES, Installation, declare
@@ -196,15 +197,16 @@ def settle(installation: Installation, days: list[str], *, runs_each: int, stage
             time.sleep(1)
 
 
+def ordered(installation: Installation) -> list[Decision]:
+    """Return the decisions by which monitoring ordered a training; those that people asked for are others."""
+    found = installation.ledger.find(use_case="flights", gate="retraining")
+    return [one for one in found if one.verdict.opens and one.evidence["asked_by"] == "monitoring"]
+
+
 def test_drift_orders_a_training_that_goes_through_every_gate(installation: Installation) -> None:
     alter(installation.flights, DRILL.days, installation.workspace.landing)
     Replay(installation.api, installation.flights, installation.workspace, lambda progress: None).week(DRILL)
-    orders = [
-        decision
-        for decision in installation.ledger.find(use_case="flights", gate="retraining")
-        if decision.verdict.opens
-    ]
-    (order,) = orders
+    (order,) = ordered(installation)
     assert order.as_of == DRILL.as_of
     suppressed = installation.ledger.find(use_case="flights", gate="retraining", partition="2013-02-28")[0]
     assert "cool-down" in suppressed.reasons[0]
@@ -218,9 +220,7 @@ def test_drift_orders_a_training_that_goes_through_every_gate(installation: Inst
 def test_a_late_backfill_of_january_moves_nothing_and_says_so(installation: Installation) -> None:
     alias = installation.workspace.registry.alias_version("flights", CHAMPION)
     versions, before = tables(installation), data_files(installation)
-    orders = [
-        d.id for d in installation.ledger.find(use_case="flights", gate="retraining") if d.verdict.opens
-    ]
+    orders = [order.id for order in ordered(installation)]
     trainings = len(installation.api.runs("flights.train"))
     done = subprocess.run(
         [
@@ -253,9 +253,7 @@ def test_a_late_backfill_of_january_moves_nothing_and_says_so(installation: Inst
     assert refusal.verdict.value == "refuse"
     assert "an older model never replaces a newer one" in refusal.reasons[0]
     assert installation.workspace.registry.alias_version("flights", CHAMPION) == alias
-    assert [
-        d.id for d in installation.ledger.find(use_case="flights", gate="retraining") if d.verdict.opens
-    ] == orders
+    assert [order.id for order in ordered(installation)] == orders
     assert len(installation.api.runs("flights.train")) == trainings + 1
     installation.ledger.verify()
 
@@ -288,6 +286,7 @@ def test_an_alias_moved_by_hand_is_found(installation: Installation) -> None:
     states = installation.states(run)
     assert states["verify_ledger"] == "success"
     assert states["tidy_flights"] == "success"
+    assert states["watch_flights"] == "success"
     assert states["reconcile_flights"] == "failed"
     registry.set_alias("flights", CHAMPION, champion.version)
     again = installation.run_to_end("airlock.maintenance")

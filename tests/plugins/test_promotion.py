@@ -25,7 +25,7 @@ def installed(tmp_path, monkeypatch):
         declared.write(ASKING)
     settings = Settings(_env_file=None, home=tmp_path / "home", use_cases_dir=tmp_path / "use_cases")
     monkeypatch.setattr("include.workspace.get_settings", lambda: settings)
-    monkeypatch.setattr("include.promotion.approving.write_card", lambda *_, **__: None)
+    monkeypatch.setattr("include.promotion.approving._show", lambda *_: None)
     return Workspace(settings)
 
 

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from include.evaluation.figures import Difference, Estimate
-from include.stats.auc import auc_with_variance, paired_auc_difference
+from include.stats.auc import auc_of, auc_with_variance, paired_auc_difference
 from include.stats.leave_one_out import leave_one_block_out
 
 if TYPE_CHECKING:
     from include.problems import ProblemKind
+    from include.problems.base import PointMetric
 
 _CLOSED_FORM = "roc_auc"
+
+
+def metric_of(kind: ProblemKind, metric: str) -> PointMetric:
+    """Return a metric as a function that is cheap enough to be asked for every day and slice."""
+    return auc_of if metric == _CLOSED_FORM else kind.metric(metric)
 
 
 def estimated(

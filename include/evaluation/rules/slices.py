@@ -11,6 +11,7 @@ import pandas as pd
 from include.decisions import Verdict
 from include.evaluation.figures import Difference, EvaluationEvidence, Slice, Slices
 from include.evaluation.rules.base import Case, Family, Finding, allowance, primary_of, shown
+from include.evaluation.rules.estimating import metric_of
 from include.stats.bounds import Estimated
 from include.stats.leave_one_out import leave_one_block_out
 from include.use_case_sections import SlicesGate
@@ -65,7 +66,7 @@ def _searched(case: Case) -> Iterator[tuple[str, Mask]]:
 
 
 def _slice(name: str, mask: Mask, metric: str, rule: SlicesGate, case: Case, *, searched: bool) -> Slice:
-    value = case.kind.metric(metric)
+    value = metric_of(case.kind, metric)
     if rule.against == "champion":
         other_score, other_mask = case.champion_score, mask
     else:

@@ -7,12 +7,13 @@ import math
 from include.decisions import Verdict
 from include.evaluation.figures import DayMetrics, EvaluationEvidence
 from include.evaluation.rules.base import Case, Family, Finding, allowance, primary_of, shown
+from include.evaluation.rules.estimating import metric_of
 from include.use_case_sections import StabilityGate
 
 
 def _measure(rule: StabilityGate, case: Case) -> DayMetrics:
     metric = rule.metric or case.kind.primary
-    compute = case.kind.metric(metric)
+    compute = metric_of(case.kind, metric)
     values: dict[str, float | None] = {}
     rows: dict[str, int] = {}
     for day in sorted(set(case.days)):

@@ -175,7 +175,8 @@ def _validation(configuration: Any, success: bool, result: dict[str, Any], messa
         result=result,
         exception_info={
             "raised_exception": bool(message),
-            "exception_traceback": None,
+            # The page of the results wants a text here, whatever it says.
+            "exception_traceback": message or None,
             "exception_message": message or None,
         },
     )

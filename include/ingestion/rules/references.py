@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from include.errors import NotFound
 from include.hashing import digest_bytes
-from include.ingestion.evidence import LandedFile
+from include.ingestion.evidence import BATCH, Fault, LandedFile
 from include.use_case import UseCase
 from include.workspace import Workspace
 
@@ -38,3 +38,14 @@ def reference_files(
         raw = workspace.raw.address(key)
         files.append(LandedFile(table=name, source=source, raw=raw, size=len(content), sha256=sha256))
     return paths, files
+
+
+def missing_references(files: list[LandedFile]) -> list[Fault]:
+    """Return a fault for every file that rules refer to and that is not there."""
+    return [
+        Fault(
+            table=BATCH, rule="file", detail=f"{file.source} is missing, and rules refer to it; put it there"
+        )
+        for file in files
+        if not file.raw
+    ]

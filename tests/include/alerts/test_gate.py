@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include import partitions
-from include.alerts.gate import WATCHED, AlertEvidence, check
+from include.alerts.gate import WATCHED, AlertEvidence, judge
 from include.decisions import Verdict
 from include.use_case_sections import Alerts
 
@@ -51,7 +51,7 @@ CASES = {
 
 @pytest.mark.parametrize(("signs", "changes", "kind", "severity"), CASES.values(), ids=CASES)
 def test_kinds(signs, changes, kind, severity):
-    found, shown, ruling = check(evidence(signs, **changes), POLICY)
+    found, shown, ruling = judge(evidence(signs, **changes), POLICY)
     assert (found, shown) == (kind, severity)
     assert ruling.reasons
     assert (ruling.verdict is Verdict.WARN) == (kind in {"opened", "escalated"})
@@ -59,7 +59,7 @@ def test_kinds(signs, changes, kind, severity):
 
 def test_a_muted_gate_tells_nothing():
     muted = POLICY.model_copy(update={"muted": ["drift"]})
-    assert check(evidence("pwpw"), muted)[0] == "none"
+    assert judge(evidence("pwpw"), muted)[0] == "none"
 
 
 @given(
@@ -70,5 +70,5 @@ def test_a_muted_gate_tells_nothing():
 )
 def test_nothing_opens_twice_and_nothing_ends_that_did_not_stand(signs, gate, standing, escalated):
     known = {"standing": standing, "since": DAYS[0] if standing else "", "escalated": escalated}
-    kind, _, _ = check(evidence(signs, gate=gate, **known), POLICY)
+    kind, _, _ = judge(evidence(signs, gate=gate, **known), POLICY)
     assert kind in ({"none", "opened"} if standing is None else {"none", "escalated", "recovered"})

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from include import partitions
-from include.decisions import Verdict
+from include.decisions import Decision, Verdict
 from include.errors import GateRefused
 from include.maintenance.watch import WatchEvidence, check, due_dates, watch
 from include.use_case import UseCase
@@ -59,6 +59,23 @@ def test_due_dates_follow_the_schedule_in_its_zone(trips: UseCase, now: datetime
 
 
 def published(workspace: Workspace, last: str, *, label: int | None = 1) -> None:
+    workspace.ledger.append(
+        Decision(
+            use_case="trips",
+            gate="ingestion",
+            partition=last,
+            as_of=partitions.shift(last, 1),
+            verdict=Verdict.PASS,
+            reasons=["all rules hold"],
+            evidence={},
+            rule="a rule",
+            error_rate=None,
+            policy_hash="p",
+            data_refs=[],
+            code_version="c",
+            actor="tests",
+        )
+    )
     for day in partitions.span(partitions.shift(last, -1), last):
         for table, column in (("batches", "trip"), ("labels", "label")):
             value = label if table == "labels" else 1
@@ -89,7 +106,14 @@ def test_labels_that_stay_away_are_told_apart_from_rows(trips: UseCase, bare: Wo
     assert [reason.split(":")[0] for reason in raised.value.reasons] == ["no labels since the start"]
 
 
-def test_the_flights_of_2013_are_quiet_today(bare: Workspace) -> None:
-    flights = bare.use_case("flights")
-    decision = watch(flights, now=datetime(2026, 1, 1, tzinfo=UTC), actor="tests", workspace=bare)
-    assert decision.verdict is Verdict.PASS
+def test_a_use_case_that_was_never_started_is_quiet(trips: UseCase, bare: Workspace) -> None:
+    decision = watch(trips, now=NOON, actor="tests", workspace=bare)
+    assert decision.reasons == ["nothing was ever ingested, not in use yet"]
+
+
+def test_the_flights_of_2013_are_quiet_today(trips: UseCase, bare: Workspace) -> None:
+    published(bare, NEWEST)
+    source = trips.source.model_copy(update={"end_date": date(2013, 12, 31)})
+    ended = trips.model_copy(update={"source": source})
+    decision = watch(ended, now=datetime(2026, 1, 1, tzinfo=UTC), actor="tests", workspace=bare)
+    assert decision.reasons == ["the data have ended, nothing is due"]

@@ -73,7 +73,8 @@ def test_the_door_opens_exactly_for_a_yes_of_another_approver(answer, approver, 
 def test_every_answer_is_a_decision_and_stands_in_the_card(workspace, flights, monkeypatch):
     written = []
     monkeypatch.setattr(
-        "include.promotion.approving.write_card", lambda _, **about: written.append(about["version"])
+        "include.promotion.approving._show",
+        lambda _, decision, __: written.append((decision.evidence["version"], decision.verdict.value)),
     )
     asking = flights.model_copy(
         update={"promotion": flights.promotion.model_copy(update={"approval": POLICY})}
@@ -85,7 +86,7 @@ def test_every_answer_is_a_decision_and_stands_in_the_card(workspace, flights, m
     yes = record_answer(asking, YES, as_of="2013-02-11", actor="ada", workspace=workspace)
     assert (yes.gate, yes.actor, yes.as_of, yes.verdict.value) == ("approval", "ada", "2013-02-11", "pass")
     assert record_answer(asking, YES, as_of="2013-02-11", actor="ada", workspace=workspace).id == yes.id
-    assert written == ["2", "2", "2"]
+    assert written == [("2", "refuse"), ("2", "pass"), ("2", "pass")]
 
 
 def test_a_use_case_that_asks_nobody_takes_no_answer(workspace, flights):

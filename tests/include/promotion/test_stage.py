@@ -11,8 +11,9 @@ from include import partitions
 from include.champions import newest_champion
 from include.errors import ArtefactCorrupted, GateRefused, NotFound, Outage
 from include.evaluation.stage import evaluate
+from include.promotion.approving import ApprovalEvidence, record_answer
 from include.promotion.stage import promote
-from include.registry import CANDIDATE, CHAMPION, Registry
+from include.registry import CANDIDATE, CHALLENGER, CHAMPION, Registry
 from include.scoring.stage import score
 from include.settings import PROJECT_ROOT
 from include.training.stage import train
@@ -71,6 +72,33 @@ def test_promoting_again_changes_nothing(championed):
     assert promoted(championed, use_case, candidate).id == decision.id
     assert championed.ledger.verify() == decisions
     assert alias(championed) == "1"
+
+
+def test_where_a_person_is_asked_a_candidate_becomes_a_challenger_and_then_the_champion(
+    featured, easy, changed
+):
+    """Each alias moves with its decision, and the answers stand in the model card."""
+    asking = changed(easy, {"promotion.approval": {"approvers": ["ada"]}})
+    candidate = candidate_of(featured, asking)
+    with pytest.raises(GateRefused, match="nobody has approved version 1"):
+        promoted(featured, asking, candidate)
+    assert (alias(featured, CANDIDATE), alias(featured, CHALLENGER), alias(featured)) == ("1", None, None)
+    answer = ApprovalEvidence(
+        version="1",
+        run_id=candidate.run_id,
+        evaluation_id=candidate.decision_id,
+        answer="approved",
+        approver=["ada"],
+        comment="slices are fine",
+    )
+    approval = record_answer(asking, answer, as_of=AS_OF, actor="ada", workspace=featured)
+    assert (alias(featured, CHALLENGER), alias(featured)) == ("1", None)
+    decision = promoted(featured, asking, candidate, approval_id=approval.id)
+    assert decision.evidence["approval_id"] == approval.id
+    assert (alias(featured, CHALLENGER), alias(featured)) == (None, "1")
+    shown = featured.registry.client.get_model_version("flights", "1").description
+    assert "| approval | 2013-01-14 | pass | ada | ada approved version 1: slices are fine |" in shown
+    assert "| promotion | 2013-01-14 | refuse | tests | nobody has approved version 1" in shown
 
 
 # When it takes effect

@@ -16,6 +16,10 @@ import yaml
 
 from include import partitions
 from include.settings import Settings
+from include.simulation.history import prepare
+from include.simulation.policy import read_policy
+from include.simulation.replay import Replay, SimulatedWorkspace
+from include.workspace import Workspace
 
 FIRST, LAST = "2013-01-01", "2013-01-22"
 REFUSED = "2013-01-09"
@@ -49,6 +53,8 @@ def declared_trips():
         "min_training_partitions": 3,
         "min_holdout_partitions": 3,
         "model": {"kind": "gradient_boosting", "max_iter": 10},
+        "report": "none",
+        "fresh_process": False,
     }
     content["evaluation"] = {
         "gates": [{"kind": "floor", "metric": "roc_auc", "min": 0.5}],
@@ -95,12 +101,24 @@ def _rows(day: str, index: int, random: np.random.Generator) -> pd.DataFrame:
     )
 
 
-@pytest.fixture
-def trips_settings(trips_home, tmp_path):
+@pytest.fixture(scope="session")
+def trips_settings(trips_home, tmp_path_factory):
     """Settings of an empty installation that reads these files."""
     return Settings(
         _env_file=None,
-        home=tmp_path / "home",
+        home=tmp_path_factory.mktemp("installation"),
         use_cases_dir=trips_home / "use_cases",
         landing_url=str(trips_home / "landing"),
     )
+
+
+@pytest.fixture(scope="session")
+def replayed(trips_settings, tmp_path_factory):
+    """The declared policy, replayed over all days."""
+    use_case = Workspace(trips_settings).use_case("trips")
+    history = prepare(use_case, FIRST, LAST, settings=trips_settings, progress=lambda day: None)
+    workspace = SimulatedWorkspace(tmp_path_factory.mktemp("simulated"), history, trips_settings)
+    replay = Replay(read_policy("declared", use_case), history, workspace)
+    for _ in replay.run():
+        pass
+    return replay

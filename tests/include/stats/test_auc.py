@@ -10,7 +10,7 @@ from scipy.stats import norm
 from scipy.stats import t as student_t
 from sklearn.metrics import roc_auc_score
 
-from include.stats.auc import auc_with_variance, paired_auc_difference
+from include.stats.auc import auc_of, auc_with_variance, paired_auc_difference
 
 ALPHA = 0.05
 
@@ -193,3 +193,12 @@ def test_wrong_alpha(alpha):
         auc_with_variance(OK, UP).lower(alpha)
     with pytest.raises(ValueError, match="1 - power is"):
         auc_with_variance(OK, UP).detectable(0.05, 0.3)
+
+
+@given(data=st.data(), rows=st.integers(2, 40))
+@settings(deadline=None)
+def test_the_auc_alone_is_that_of_scikit_learn_ties_included(data, rows):
+    label = data.draw(st.lists(st.integers(0, 1), min_size=rows, max_size=rows))
+    score = data.draw(st.lists(st.integers(0, 5).map(float), min_size=rows, max_size=rows))
+    found = auc_of(label, score)
+    assert found == pytest.approx(roc_auc_score(label, score)) if len(set(label)) > 1 else math.isnan(found)

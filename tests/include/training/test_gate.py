@@ -72,6 +72,57 @@ CASES = {
             "backfill the ingest DAG over the window"
         ],
     ),
+    "missing days, with what the ledger says": (
+        {"missing": ["2013-02-08"], "missing_because": {"never landed": ["2013-02-08"]}},
+        "warn",
+        ["no usable rows for 2013-02-08: never landed"],
+    ),
+    "amounts that do not vary": (
+        {"positives": None, "label_varies": False},
+        "refuse",
+        ["all 1000 rows have the same label"],
+    ),
+    "a leak of amounts": (
+        {"measure": "correlation", "single_feature_auc": {"wind": 0.985}},
+        "refuse",
+        ["feature wind alone reaches rank correlation 0.985, above 0.98: it looks like a leak"],
+    ),
+    "amounts have a limit of their own": (
+        {"measure": "correlation", "single_feature_auc": {"wind": 0.95}},
+        "pass",
+        ["1000 rows of 5 days to learn from"],
+    ),
+    "a leak together": (
+        {"joint": 0.995, "joint_blamed": ["wind", "carrier"]},
+        "refuse",
+        [
+            "a shallow model of all features reaches AUC 0.995, above 0.99: they look like a leak together, "
+            "wind and carrier most of all"
+        ],
+    ),
+    "not a number is no proof of innocence": (
+        {"joint": float("nan"), "joint_blamed": []},
+        "refuse",
+        [
+            "a shallow model of all features reaches AUC nan, above 0.99: they look like a leak together, "
+            "no one most of all"
+        ],
+    ),
+    "a feature that reads the outcome": (
+        {"reads_outcome": {"wind": ["arr_delay"]}},
+        "refuse",
+        ["feature wind reads arr_delay, known only after the outcome"],
+    ),
+    "rows from the future": (
+        {"impossible": {"events after the as-of": 3}},
+        "refuse",
+        ["3 events after the as-of: they were written with what came later"],
+    ),
+    "entities on both sides": (
+        {"shared_entities": {"patient": 2, "ward": 0}},
+        "refuse",
+        ["2 values of patient stand in training and holdout, declared to be disjoint"],
+    ),
     "refusals before warnings": (
         {"train_partitions": 1, "missing": ["2013-02-08"]},
         "refuse",

@@ -1,0 +1,184 @@
+"""A person's answer on a real Airflow, given by REST as the UI does; the training before it is a stand-in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from cli import services
+from cli.airflow_api import AirflowApi
+from cli.services import Plan
+from include.ledger import Ledger
+from include.settings import PROJECT_ROOT, Settings
+from include.workspace import Workspace
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+
+DAGS = '''
+"""A training that has passed its evaluation already, and waits for a person."""
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+
+from airflow.sdk import DAG, BaseOperator
+
+from airlock.declaration import RETRY_POLICY
+from airlock.operators.promotion import ApproveCandidateOperator
+
+
+class Evaluated(BaseOperator):
+    def execute(self, context):
+        return json.loads(Path("{candidate}").read_text())
+
+
+class Promote(BaseOperator):
+    def execute(self, context):
+        return context["ti"].xcom_pull(task_ids="approve")
+
+
+for name, hours in (("careful", 1), ("alone", 1), ("hasty", 0.002)):
+    with DAG(
+        f"{{name}}.train", schedule=None, start_date=datetime(2013, 1, 1, tzinfo=timezone.utc),
+        default_args={{"retry_policy": RETRY_POLICY, "retries": 2}},
+    ):
+        approve = ApproveCandidateOperator(
+            task_id="approve",
+            use_case=name,
+            evaluated_by="evaluate",
+            approvers=["{user}"],
+            timeout_hours=hours,
+        )
+        Evaluated(task_id="evaluate") >> approve >> Promote(task_id="promote")
+'''
+
+
+@dataclass(frozen=True)
+class Waiting:
+    settings: Settings
+    url: str
+    api: AirflowApi
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.settings.ledger)
+
+    def start(self, use_case: str) -> str:
+        """Start a training as the admin and return its run when it waits for an answer."""
+        run = self.api.trigger(f"{use_case}.train", conf={})
+        self.wait(use_case, run.run_id, "awaiting_input")
+        return run.run_id
+
+    def wait(self, use_case: str, run_id: str, state: str) -> None:
+        deadline = time.monotonic() + 120
+        while (found := self.states(use_case, run_id).get("approve")) != state:
+            assert time.monotonic() < deadline, f"approve is {found}, not {state}"
+            time.sleep(0.5)
+
+    def states(self, use_case: str, run_id: str) -> dict[str, str | None]:
+        return {task.task_id: task.state for task in self.api.tasks(f"{use_case}.train", run_id)}
+
+    def answer(self, use_case: str, run_id: str, option: str, comment: str) -> int:
+        place = f"{use_case}.train/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
+        password = self.settings.airflow_password.get_secret_value()
+        login = {"username": self.settings.airflow_user, "password": password}
+        with httpx.Client(base_url=self.url, trust_env=False, timeout=60) as client:
+            token = client.post("/auth/token", json=login).json()["access_token"]
+            sent = client.patch(
+                f"/api/v2/dags/{place}",
+                headers={"Authorization": f"Bearer {token}"},
+                json={"chosen_options": [option], "params_input": {"comment": comment}},
+            )
+        return sent.status_code
+
+
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waiting]:
+    base = tmp_path_factory.mktemp("approval")
+    settings = Settings(
+        _env_file=None,
+        home=base / "home",
+        use_cases_dir=base / "use_cases",
+        airflow_port=0,
+        airflow_password=SecretStr("as chosen"),
+        warm_workers=False,
+    )
+    for name, four_eyes in (("careful", True), ("alone", False), ("hasty", True)):
+        _declare(settings.use_cases_dir / name, name, settings.airflow_user, four_eyes)
+    candidate = _registered(Workspace(settings), ("careful", "alone", "hasty"))
+    (base / "candidate.json").write_text(json.dumps(candidate))
+    (base / "dags").mkdir()
+    source = DAGS.format(candidate=base / "candidate.json", user=settings.airflow_user)
+    (base / "dags" / "trainings.py").write_text(source)
+    plan = Plan(mlflow=False, dags_folder=base / "dags", paused_at_creation=False)
+    with services.running(settings, plan) as running, AirflowApi.of(settings, running.airflow_url) as api:
+        api.wait_for_dags({"careful.train", "alone.train", "hasty.train"}, timeout=120)
+        yield Waiting(settings, running.airflow_url, api)
+
+
+def _declare(folder: Path, name: str, approver: str, four_eyes: bool) -> None:
+    source = PROJECT_ROOT / "include" / "use_cases" / "flights"
+    folder.mkdir(parents=True)
+    text = (source / "use_case.yaml").read_text(encoding="utf-8").replace("name: flights", f"name: {name}", 1)
+    asking = f"promotion: {{approval: {{approvers: [{approver}], four_eyes: {str(four_eyes).lower()}}}}}\n"
+    (folder / "use_case.yaml").write_text(f"{text}\n{asking}", encoding="utf-8")
+    shutil.copy(source / "features.py", folder / "features.py")
+
+
+def _registered(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
+    """Register an empty version for each use case, for their cards; they share one run."""
+    registry = workspace.registry
+    with registry.recorded_run(names[0], name="stand-in", tags={}) as run_id:
+        pass
+    for name in names:
+        registry.client.create_registered_model(name)
+        version = registry.client.create_model_version(name, f"runs:/{run_id}/model", run_id)
+    return {
+        "version": str(version.version),
+        "run_id": run_id,
+        "as_of": "2013-02-11",
+        "decision_id": "evaluation",
+    }
+
+
+def test_a_yes_lets_the_training_go_on_and_is_recorded(waiting: Waiting) -> None:
+    run_id = waiting.start("alone")
+    assert waiting.answer("alone", run_id, "Approve", "slices are fine") == httpx.codes.OK
+    assert waiting.api.wait_for_run("alone.train", run_id, timeout=120).state == "success"
+    (decision,) = waiting.ledger.find(use_case="alone", gate="approval")
+    user = waiting.settings.airflow_user
+    assert (decision.verdict.value, decision.actor) == ("pass", user)
+    assert decision.reasons == [f"{user} approved version 1: slices are fine"]
+    assert waiting.api.xcom("alone.train", run_id, "promote") == {"decision_id": decision.id}
+    assert waiting.answer("alone", run_id, "Reject", "too late") == httpx.codes.CONFLICT
+
+
+def test_whoever_started_the_training_cannot_approve_it_alone(waiting: Waiting) -> None:
+    run_id = waiting.start("careful")
+    assert waiting.answer("careful", run_id, "Approve", "it is mine") == httpx.codes.OK
+    assert waiting.api.wait_for_run("careful.train", run_id, timeout=120).state == "failed"
+    assert waiting.states("careful", run_id) == {
+        "evaluate": "success",
+        "approve": "failed",
+        "promote": "upstream_failed",
+    }
+    (decision,) = waiting.ledger.find(use_case="careful", gate="approval")
+    assert decision.verdict.value == "refuse"
+    assert "four eyes are asked for" in decision.reasons[0]
+
+
+def test_silence_is_a_no(waiting: Waiting) -> None:
+    run = waiting.api.trigger("hasty.train", conf={})
+    assert waiting.api.wait_for_run("hasty.train", run.run_id, timeout=180).state == "failed"
+    (decision,) = waiting.ledger.find(use_case="hasty", gate="approval")
+    assert decision.verdict.value == "refuse"
+    assert decision.reasons[0].startswith("nobody answered about version 1 within ")
+    tasks = {task.task_id: task for task in waiting.api.tasks("hasty.train", run.run_id)}
+    assert tasks["approve"].try_number == 1, "a refusal is not tried again"
