@@ -150,9 +150,7 @@ class Lake:
     def partitions(self, use_case: str, table: str, *, version: int | None = None) -> list[str]:
         """Return the keys of the partitions that hold rows, in order."""
         delta = self.find(use_case, table, version)
-        return (
-            [] if delta is None else sorted({str(partition["partition"]) for partition in delta.partitions()})
-        )
+        return [] if delta is None else _days(delta)
 
     def read(
         self,
@@ -320,6 +318,10 @@ class Lake:
         if delta is not None and self._content_hash(delta, audit.partition) == holds:
             return delta.version()
         return put(delta)
+
+
+def _days(delta: DeltaTable) -> list[str]:
+    return sorted({str(found[PARTITION]) for found in delta.partitions()})
 
 
 def _write(table: DeltaTable | str, rows: pa.Table, partition: str, options: dict[str, str]) -> None:

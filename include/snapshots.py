@@ -7,6 +7,7 @@ rows are released or given up. A table of its own: the figures are few, and the 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,14 +23,16 @@ from include.quarantine import DISCARDED, HELD, RELEASED, read_quarantine
 from include.use_case import UseCase
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable
+    import pyarrow as pa
 
     from include.workspace import Workspace
 
 TABLE = "snapshots"
 BATCH = "batch"
 _ID_DIGITS = 32
-_NOT_COMPARED = {"landed_at", "published_at"}
+_COUNTS = ("landed", "accepted", "held", "released", "discarded")
+# The same state of a partition keeps its first record, whichever later decision looked at it again.
+_NOT_COMPARED = {"landed_at", "published_at", "decision_id"}
 _IDENTITY = {"table", "file_hash", "content_hash", "schema_hash", "contract_hash", "transformation_hash"}
 
 
@@ -81,13 +84,12 @@ def take_snapshot(
     Raises:
         InvariantBroken: the rows in the lake and in the quarantine are not those that landed.
     """
-    aside = read_quarantine(workspace.lake, use_case.name, [partition])
+    aside = _states(use_case, partition, decision, workspace)
     found: list[Snapshot] = []
     for table in (BATCH, *use_case.source.side_tables):
         snapshot = _of_table(use_case, partition, table, decision, workspace)
         if snapshot is not None:
-            states = aside[aside["table"] == table]["state"].value_counts()
-            found.append(_counted(snapshot, {str(state): int(rows) for state, rows in states.items()}))
+            found.append(_counted(snapshot, aside.get(table, Counter())))
     _check_landed(found, partition, decision)
     identity = digest([item.model_dump(mode="json", include=_IDENTITY) for item in found])[:_ID_DIGITS]
     named = [item.model_copy(update={"dataset_id": identity}) for item in found]
@@ -95,14 +97,26 @@ def take_snapshot(
     return named
 
 
+def _states(
+    use_case: UseCase, partition: str, decision: Decision, workspace: Workspace
+) -> dict[str, Counter[str]]:
+    """Count the rows that were set aside by table and state; most batches have none to look up."""
+    found: dict[str, Counter[str]] = {}
+    if any(decision.evidence["set_aside"].values()):
+        kept = read_quarantine(workspace.lake, use_case.name, [partition])
+        for table, state in zip(kept["table"], kept["state"], strict=True):
+            found.setdefault(str(table), Counter())[str(state)] += 1
+    return found
+
+
 def _of_table(
     use_case: UseCase, partition: str, table: str, decision: Decision, workspace: Workspace
 ) -> Snapshot | None:
     lake, name = workspace.lake, "batches" if table == BATCH else f"{SIDE_TABLE_PREFIX}{table}"
-    delta = lake.find(use_case.name, name)
-    if delta is None or partition not in (published := lake.value_counts(use_case.name, name)):
+    source = lake.scan(use_case.name, name, partition, partition)
+    published = source.count_rows() if source is not None else 0
+    if source is None or not published:
         return None
-    source = delta.to_pyarrow_dataset(file_pruning_predicate=[("partition", "=", partition)])
     first = source.head(1, columns=["source_hash", "content_hash", "contract_hash"]).to_pylist()[0]
     files = [file for file in decision.evidence["files"] if file["table"] == table]
     return Snapshot(
@@ -110,21 +124,21 @@ def _of_table(
         table=table,
         file_hash=first["source_hash"],
         content_hash=first["content_hash"],
-        schema_hash=_schema_hash(delta),
+        schema_hash=_schema_hash(source.schema),
         contract_hash=first["contract_hash"],
         transformation_hash=_transformation_hash(use_case, workspace),
         decision_id=decision.id,
-        landed=published[partition],
-        accepted=published[partition],
+        landed=published,
+        accepted=published,
         quality=_quality(decision, table),
         landed_at=_landed_at(files, workspace),
         published_at=datetime.now(UTC),
     )
 
 
-def _counted(snapshot: Snapshot, states: dict[str, int]) -> Snapshot:
+def _counted(snapshot: Snapshot, states: Counter[str]) -> Snapshot:
     """Tell the rows that were set aside from the published ones, among which the released ones are."""
-    held, released, discarded = (states.get(state, 0) for state in (HELD, RELEASED, DISCARDED))
+    held, released, discarded = (states[state] for state in (HELD, RELEASED, DISCARDED))
     return snapshot.model_copy(
         update={
             "landed": snapshot.accepted + held + discarded,
@@ -148,10 +162,9 @@ def _check_landed(found: list[Snapshot], partition: str, decision: Decision) -> 
             )
 
 
-def _schema_hash(delta: DeltaTable) -> str:
-    fields = delta.schema().fields
+def _schema_hash(schema: pa.Schema) -> str:
     return digest(
-        sorted([field.name, str(field.type)] for field in fields if field.name not in AUDIT_COLUMNS)
+        sorted([field.name, str(field.type)] for field in schema if field.name not in AUDIT_COLUMNS)
     )
 
 
@@ -183,7 +196,7 @@ def _landed_at(files: list[dict[str, Any]], workspace: Workspace) -> datetime | 
 
 
 def _write(use_case: UseCase, partition: str, snapshots: list[Snapshot], lake: Lake) -> None:
-    import pandas as pd
+    import pyarrow as pa
 
     before = {
         item.table: item for item in read_snapshots(lake, use_case.name, [partition]).get(partition, [])
@@ -197,21 +210,32 @@ def _write(use_case: UseCase, partition: str, snapshots: list[Snapshot], lake: L
     for table, item in now.items():
         if table in before and before[table].file_hash == item.file_hash:
             now[table] = item.model_copy(update={"published_at": before[table].published_at})
-    rows = pd.DataFrame(
-        [item.model_dump() | {"quality": canonical_json(item.quality)} for item in now.values()]
-    )
-    lake.write_partition(
+    known_at = partitions.available_at(partition)
+    rows = [
+        item.model_dump() | {"quality": canonical_json(item.quality), "known_at": known_at}
+        for item in now.values()
+    ]
+    batch = pa.RecordBatch.from_pylist(rows, schema=_schema())
+    lake.write_batches(
         use_case.name,
         TABLE,
         partition,
-        rows.assign(
-            landed_at=pd.to_datetime(rows["landed_at"], utc=True).astype("datetime64[us, UTC]"),
-            published_at=pd.to_datetime(rows["published_at"], utc=True).astype("datetime64[us, UTC]"),
-            known_at=partitions.available_at(partition),
-        ),
+        lambda: [batch],
         source_hash=digest(sorted(item.file_hash for item in snapshots)),
-        contract_hash=use_case.contract_hash,
+        contract_hash=snapshots[0].contract_hash,
     )
+
+
+def _schema() -> pa.Schema:
+    """Return the columns of the table, without those that every table of the lake has."""
+    import pyarrow as pa
+
+    moment, count = pa.timestamp("us", "UTC"), pa.int64()
+    kinds = dict.fromkeys(_COUNTS, count) | {"landed_at": moment, "published_at": moment}
+    fields = [
+        (name, kinds.get(name, pa.string())) for name in Snapshot.model_fields if name != "contract_hash"
+    ]
+    return pa.schema([*fields, ("known_at", pa.date32())])
 
 
 def _compared(snapshot: Snapshot) -> dict[str, Any]:
@@ -220,14 +244,13 @@ def _compared(snapshot: Snapshot) -> dict[str, Any]:
 
 def read_snapshots(lake: Lake, use_case: str, keys: list[str] | None = None) -> dict[str, list[Snapshot]]:
     """Return the snapshots of some partitions, or of all, by partition."""
-    if lake.find(use_case, TABLE) is None:
+    delta = lake.find(use_case, TABLE)
+    if delta is None:
         return {}
-    columns = ["partition", *Snapshot.model_fields]
-    rows = lake.read(use_case, TABLE, partitions=keys, columns=columns)
+    chosen = None if keys is None else [("partition", "in", keys)]
+    source = delta.to_pyarrow_dataset(file_pruning_predicate=chosen)
     found: dict[str, list[Snapshot]] = {}
-    for row in rows.to_dict("records"):
-        content = {str(name): value for name, value in row.items() if name != "partition"}
-        content["quality"] = json.loads(row["quality"])
-        content["landed_at"] = None if row["landed_at"] != row["landed_at"] else row["landed_at"]
-        found.setdefault(str(row["partition"]), []).append(Snapshot.model_validate(content))
+    for row in source.to_table(columns=["partition", *Snapshot.model_fields]).to_pylist():
+        partition, quality = str(row.pop("partition")), json.loads(row["quality"])
+        found.setdefault(partition, []).append(Snapshot.model_validate(row | {"quality": quality}))
     return dict(sorted(found.items()))

@@ -44,13 +44,13 @@ def keep_quarantine(
     """Write the rows that a delivery's rules set aside in place of those of the delivery before."""
     known_at = partitions.available_at(partition)
     present = partition in lake.partitions(use_case.name, TABLE)
+    first = _first_decisions(use_case, partition, lake) if present else {}
 
     def rows() -> Iterator[pa.RecordBatch]:
         yield from (no_rows(),) if present else ()
         for name, parted in sorted(tables.items()):
-            yield from quarantine_rows(
-                parted, decision_id=decision_id, file_hash=hashes[name], known_at=known_at
-            )
+            by = first.get((name, hashes[name]), decision_id)
+            yield from quarantine_rows(parted, decision_id=by, file_hash=hashes[name], known_at=known_at)
 
     if present or any(parted.set_aside is not None for parted in tables.values()):
         made_from = digest(sorted(hashes[name] for name in tables))
@@ -62,6 +62,20 @@ def keep_quarantine(
             source_hash=made_from,
             contract_hash=use_case.contract_hash,
         )
+
+
+def _first_decisions(use_case: UseCase, partition: str, lake: Lake) -> dict[tuple[str, str], str]:
+    """Return which decision set rows aside under this very contract, by table and file.
+
+    A later look at the file is another decision when the days before it have changed, and changes no row.
+    """
+    columns = ["table", "file_hash", "contract_hash", "decision_id"]
+    kept = lake.read(use_case.name, TABLE, partitions=[partition], columns=columns).drop_duplicates()
+    return {
+        (str(row.table), str(row.file_hash)): str(row.decision_id)
+        for row in kept.itertuples()
+        if row.contract_hash == use_case.contract_hash
+    }
 
 
 def _mark(use_case: str, partition: str, rows: pd.DataFrame, lake: Lake) -> None:

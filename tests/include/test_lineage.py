@@ -303,6 +303,7 @@ def promoted(ledger, version, start, verdict=Verdict.PASS):
         "run_id": version * 8,
         "evaluation_id": "e",
         "effective_from": start,
+        "as_of": start,
         "model": {"uri": "m", "sha256": "s"},
         "feature_set_version": "f",
     }

@@ -45,7 +45,9 @@ def test_a_killed_release_leaves_old_or_new_and_is_completed_by_the_next(aside, 
     calm = Home(shutil.copytree(home.folder, tmp_path / "calm"), home.folder, home.use_case)
     lines = victims.lines(released_day, calm.folder, home.folder, home.use_case)
     seen = set()
-    for number, place in enumerate(places(5, 12, lines, after=0.03)):
+    for number in range(12):
+        # Evenly over the work: the few lines around the ledger and the states matter as much as the batch's.
+        place = (1 + number * (lines - 1) // 11, 0.0)
         torn = Home(shutil.copytree(home.folder, tmp_path / f"{number}"), home.folder, home.use_case)
         victims.kill_at_line(place, released_day, torn.folder, home.folder, home.use_case)
         torn.ledger.verify()
@@ -56,7 +58,7 @@ def test_a_killed_release_leaves_old_or_new_and_is_completed_by_the_next(aside, 
         # What is let in was decided before, and what is called released is in.
         assert decided or rows == landed - 4
         assert states == {"held"} or rows == landed
-        seen.add((decided, rows, *states))
+        seen.add((decided, rows == landed, *states))
         let_in(torn, exception="known")
         after = state(torn)
         let_in(torn, exception="known")
