@@ -227,6 +227,7 @@ def bars(values: Mapping[str, tuple[float, float]], *, title: str, unit: str, mo
     )
     axes.axvline(0, color=_GUIDE, linewidth=1)
     axes.tick_params(axis="y", labelsize=8)
+    axes.locator_params(axis="x", nbins=5)
     axes.set_title(title, fontsize=10, loc="right")
     axes.set_xlabel(unit, fontsize=8)
     return figure

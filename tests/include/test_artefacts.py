@@ -2,6 +2,7 @@
 
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -46,6 +47,13 @@ def test_a_key_is_made_once_for_its_owner_alone(seal, folder):
     seal.sign(folder)
     seal.verify(folder, "models:/m-1")
     assert seal.key_file.read_bytes() == key
+
+
+def test_of_many_who_make_the_key_at_once_one_wins(seal):
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: seal._public_key(), range(8)))
+    assert len(set(found)) == 1
+    assert [path.name for path in seal.key_file.parent.iterdir()] == ["signing.pem"]
 
 
 def test_the_signature_is_no_part_of_the_hash(signed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -124,27 +125,38 @@ def write_day(workspace, use_case: UseCase, day: str, *, shift: float = 0.0, see
 
 
 @pytest.fixture(scope="session")
-def empty_mlflow(heavy_imports, open_home, tmp_path_factory):
-    """Return MLflow's database without a run: making its tables takes seconds."""
-    home = tmp_path_factory.mktemp("empty")
-    open_home(home).registry.client.search_experiments()
-    return home / "mlflow" / "mlflow.db"
+def prepared(heavy_imports, open_home, tmp_path_factory):
+    """Return a function that gives the home of a kind with its days, and MLflow's tables: made once."""
+    folder = tmp_path_factory.mktemp("prepared")
+    features = folder / "use_cases" / "made"
+    features.mkdir(parents=True)
+    (features / "features.py").write_text(FEATURES)
+    open_home(folder).registry.client.search_experiments()
+
+    def prepare(kind: str) -> Path:
+        home = folder / kind
+        if not home.is_dir():
+            workspace = open_home(home, use_cases_dir=features.parent)
+            for day in DAYS:
+                write_day(workspace, declared(kind), day)
+            shutil.copytree(folder / "mlflow", home / "mlflow")
+        return home
+
+    return prepare
 
 
 @pytest.fixture
-def made(empty_mlflow, open_home, tmp_path):
+def made(prepared, open_home, tmp_path):
     """Return a function that makes a home with twelve days of a kind of problem."""
 
     def make(kind: str, **sections: dict) -> SimpleNamespace:
+        home = tmp_path / "home"
+        shutil.copytree(prepared(kind), home)
         folder = tmp_path / "use_cases" / "made"
         folder.mkdir(parents=True)
         (folder / "features.py").write_text(FEATURES)
-        (tmp_path / "home" / "mlflow").mkdir(parents=True)
-        shutil.copy(empty_mlflow, tmp_path / "home" / "mlflow")
-        workspace = open_home(tmp_path / "home", use_cases_dir=folder.parent)
+        workspace = open_home(home, use_cases_dir=folder.parent)
         use_case = declared(kind, **sections)
-        for day in DAYS:
-            write_day(workspace, use_case, day)
         return SimpleNamespace(
             workspace=workspace,
             use_case=use_case,
