@@ -119,8 +119,15 @@ class Decision(BaseModel):
 
     @property
     def policy_content(self) -> str:
-        """Canonical JSON of the rules, as long as the decision has not been read back; empty afterwards."""
+        """Canonical JSON of the rules; empty for a decision that was read back."""
         return self._policy
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is recorded: the rules in full travel with a decision and are no part of it."""
+        return isinstance(other, Decision) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.fingerprint))
 
     @property
     def fingerprint(self) -> str:

@@ -215,6 +215,12 @@ def open_home():
 
 
 @pytest.fixture(scope="session")
+def homes():
+    """Return what a module needs to prepare a home of its own."""
+    return SimpleNamespace(opened=opened, copied=_copied, promoted=promoted)
+
+
+@pytest.fixture(scope="session")
 def through_promotion():
     return promoted
 

@@ -17,16 +17,22 @@ AS_OF, LATER, LATEST = "2013-01-14", "2013-01-17", "2013-01-19"
 EASY = {"evaluation.gates": [{"kind": "floor", "metric": "roc_auc", "min": 0.5, "alpha": 0.05}]}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def easy(flying, changed):
     return changed(flying, EASY)
 
 
+@pytest.fixture(scope="module")
+def two_home(championed_home, easy, homes, tmp_path_factory):
+    home = homes.copied(championed_home, tmp_path_factory.mktemp("two") / "home")
+    homes.promoted(easy, LATER, homes.opened(home))
+    return home
+
+
 @pytest.fixture
-def two(championed, easy, through_promotion):
+def two(two_home, homes, tmp_path):
     """Version 1 of the 14th scored up to the 20th; version 2 of the 17th reigns from the 21st on."""
-    through_promotion(easy, LATER, championed)
-    return championed
+    return homes.opened(homes.copied(two_home, tmp_path / "two"))
 
 
 def rolled_back(workspace, use_case, **arguments):
