@@ -110,7 +110,7 @@ def _shares(evidence: QualityEvidence, policy: Quality) -> list[str]:
     ):
         broken = [
             f"{name} {share.count / share.rows:.1%} (usually {share.usual:.1%})"
-            for name, share in found.items()
+            for name, share in sorted(found.items())
             if exceeds_limit(share.count, share.rows, min(share.usual + limit, 1.0), alpha) == "exceeds"
         ]
         if broken:

@@ -39,7 +39,7 @@ class Performance(Section):
     allowance: float = Field(
         0.25, gt=0, description="rise a day that does not matter, in standard deviations of a day"
     )
-    decay_limit: float = Field(8.0, gt=0, description="sum of such rises that alarms (CUSUM)")
+    decay_limit: float = Field(10.0, gt=0, description="sum of such rises that alarms (CUSUM)")
 
 
 class Concept(Section):

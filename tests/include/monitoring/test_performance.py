@@ -68,7 +68,7 @@ def test_slow_decay_alarms_by_its_sum_where_the_bound_is_not_sure():
     live = [0.41 + 0.003 * day for day in range(20)]
     deaf = POLICY.model_copy(update={"decay_limit": 100.0})
     assert check(evidence(live), deaf).verdict is Verdict.PASS
-    assert "alarming at 8" in check(evidence(live), POLICY).reasons[1]
+    assert "alarming at 10" in check(evidence(live), POLICY).reasons[1]
 
 
 LOSSES = st.lists(st.floats(0.01, 3), min_size=4, max_size=10)

@@ -1,5 +1,6 @@
 """Watching a partition: recorded, published once, and no order to train without ground or for the past."""
 
+import re
 from datetime import date
 
 import pytest
@@ -143,12 +144,16 @@ def test_drift_is_judged_and_published_by_column(championed, flying, changed):
 
 
 def test_the_report_is_stored_once(championed, flying, changed):
-    with_report = changed(flying, {"monitoring.report": True})
+    with_report = changed(flying, SHORT | {"monitoring.report": True})
     health = watched(championed, with_report)
     path = championed.settings.home / "lake" / "_reports" / health.report
     content, written = path.read_bytes(), path.stat().st_mtime_ns
     assert health.report.startswith(f"flights/{DAY}/monitor-")
     assert b"data:image/png;base64," in content
+    units = rb"(mph|miles|flights|minutes of the day|inches in the hour)"
+    assert re.search(rb"mean [\d.]+ -&gt; [\d.]+ " + units + rb" \(feature \d+ by importance", content)
+    assert b"Predictions " in content
+    assert b"Labels do not confirm it" in content
     (beside,) = [key for key in championed.reports.list() if "/drift-" in key]
     assert f'href="{beside.rsplit("/", 1)[1]}"'.encode() in content
     assert b"wind_speed" in championed.reports.get(beside)
