@@ -13,8 +13,9 @@ champion.
 The champion stays, nothing has to be done. **Pink (skipped)** means that the holdout is too small to say.
 **When `approve` is red,** it was rejected, nobody answered in time, or the person may not answer.
 **When `promote` is red,** the candidate knows less data than the champion; an older model never replaces a
-newer one. **When `train` is red,** too few days were usable or a feature looks like a leak. *Up for retry*
-is an outage, mostly of MLflow.
+newer one. **When `train` is pink (skipped),** nothing asked for this scheduled training; *Decision* says
+so, and starting it by hand trains all the same. **When `train` is red,** too few days were usable or a
+feature looks like a leak. *Up for retry* is an outage, mostly of MLflow.
 """
 
 from airflow.sdk import DAG, CronPartitionTimetable, Param

@@ -81,6 +81,7 @@ def draw(outcomes: list[Outcome], path: Path, *, title: str) -> None:
     above.legend(fontsize="small")
     above.grid(alpha=0.3)
     _draw_events(outcomes, below)
+    figure.legend(*below.get_legend_handles_labels(), fontsize="small", ncols=4, loc="outside lower center")
     figure.savefig(path, dpi=110)
 
 
@@ -111,4 +112,3 @@ def _draw_events(outcomes: list[Outcome], axes: Axes) -> None:
     axes.set_xticks(mondays[::4])
     axes.tick_params(axis="x", rotation=30)
     axes.set_xlabel("week starting on (data date)")
-    axes.legend(fontsize="small", ncols=4, loc="upper left", bbox_to_anchor=(0, -0.45))

@@ -49,14 +49,13 @@ class SharedTables:
         return self._read[table]
 
     def _parts(self, table: str) -> Iterator[tuple[str, pa.Table]]:
-        import pyarrow.compute as pc
-
         delta = self._lake.find(self._use_case, table)
         if delta is None:
             return
         rows = delta.to_pyarrow_dataset().to_table()
-        for key in pc.unique(rows["partition"]).to_pylist():
-            yield str(key), rows.filter(pc.equal(rows["partition"], key))
+        keys = rows["partition"].to_pandas().astype(str)
+        for key, places in keys.groupby(keys).indices.items():
+            yield str(key), rows.take(places)
 
 
 class SimulatedLake(Lake):
