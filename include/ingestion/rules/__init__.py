@@ -39,7 +39,7 @@ def evaluate(
 
 def _with_other_day(results: list[RuleResult], rows: Rows) -> list[RuleResult]:
     """Name the day that most rows speak of, where it is not the partition's."""
-    [dated] = [result for result in results if result.rule == "event_date"] or [None]
+    dated = next((result for result in results if result.rule == "event_date"), None)
     if dated is None or dated.detail or dated.violations <= dated.checked / 2:
         return results
     if not (day := _commonest_day(rows)):
