@@ -38,7 +38,7 @@ def evaluate(
 
 
 def _with_other_day(results: list[RuleResult], rows: Rows) -> list[RuleResult]:
-    """Name the day that most rows speak of, where it is not the partition's: its file came under this name."""
+    """Name the day that most rows speak of, where it is not the partition's: its file came under this one."""
     return [
         result.model_copy(update={"detail": f"this looks like the file of {_commonest_day(rows)}"})
         if result.rule == "event_date" and not result.detail and result.violations > result.checked / 2
