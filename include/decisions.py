@@ -114,13 +114,6 @@ class Decision(BaseModel):
         """Canonical JSON of the rules; empty for a decision that was read back."""
         return self._policy
 
-    def __eq__(self, other: object) -> bool:
-        """Compare what is recorded: the rules in full travel with a decision and are no part of it."""
-        return isinstance(other, Decision) and self.__dict__ == other.__dict__
-
-    def __hash__(self) -> int:
-        return hash((self.id, self.fingerprint))
-
     @property
     def fingerprint(self) -> str:
         """Hash of what was decided on what: see `fingerprint_of`."""
