@@ -109,14 +109,6 @@ class Decision(BaseModel):
     # The rules in full, kept by the ledger under their hash so that the decision can be replayed.
     _policy: str = PrivateAttr("")
 
-    def __eq__(self, other: object) -> bool:
-        """Compare what was decided; the rules in full are lost when a decision is read back."""
-        return isinstance(other, Decision) and self.__dict__ == other.__dict__
-
-    def __hash__(self) -> int:
-        """Follow from what was decided, as equality does."""
-        return hash(self.fingerprint)
-
     @property
     def policy_content(self) -> str:
         """Canonical JSON of the rules; empty for a decision that was read back."""

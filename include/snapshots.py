@@ -33,7 +33,7 @@ _ID_DIGITS = 32
 _COUNTS = ("landed", "accepted", "held", "released", "discarded")
 # The same state of a partition keeps its first record, whichever later decision looked at it again.
 _NOT_COMPARED = {"landed_at", "published_at", "decision_id"}
-_IDENTITY = {"table", "file_hash", "content_hash", "schema_hash", "contract_hash", "transformation_hash"}
+_IDENTITY = {"table", "file_hash", "rows_hash", "schema_hash", "contract_hash", "transformation_hash"}
 
 
 class Snapshot(BaseModel):
@@ -43,6 +43,8 @@ class Snapshot(BaseModel):
         dataset_id: names the whole partition, side tables included: the same rows of the same files, typed
             alike, under the same contract and transformation, have the same.
         landed: rows that landed; they are the accepted, held, released and discarded ones.
+        rows_hash: of the published rows, the `content_hash` beside each of them.
+        contract_hash: of the contract that let them in.
         transformation_hash: of how the source is read, of what hides personal data, and of `features.py`.
         quality: violations and checked values of every rule that was evaluated.
         landed_at: when the newest of its files was put into the landing folder, by the wall clock; None for
@@ -55,7 +57,7 @@ class Snapshot(BaseModel):
     dataset_id: str
     table: str
     file_hash: str
-    content_hash: str
+    rows_hash: str
     schema_hash: str
     contract_hash: str
     transformation_hash: str
@@ -123,7 +125,7 @@ def _of_table(
         dataset_id="",
         table=table,
         file_hash=first["source_hash"],
-        content_hash=first["content_hash"],
+        rows_hash=first["content_hash"],
         schema_hash=_schema_hash(source.schema),
         contract_hash=first["contract_hash"],
         transformation_hash=_transformation_hash(use_case, workspace),

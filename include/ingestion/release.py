@@ -17,21 +17,20 @@ from include.ingestion.evidence import BATCH
 from include.ingestion.publishing import lake_table
 from include.ingestion.release_gate import ReleaseEvidence, check_discard, check_release
 from include.ingestion.row_text import decode_rows
-from include.ingestion.rules import RuleContext, evaluate
+from include.ingestion.rules import RuleContext, evaluate, profiles_before
 from include.ingestion.settling import Published, read_published, settle, task_folder
 from include.ingestion.sources import contract_of
 from include.ingestion.staged import StagedTable, write_staged
 from include.lake import TableRef
 from include.quarantine import DISCARD, HELD, RELEASE, keep_selection, read_quarantine
 from include.use_case import UseCase
-from include.use_case_sections import Contract
+from include.use_case_sections import Contract, RulePolicy
+from include.use_case_sections.contract import TABLE_RULES
 from include.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-_ABOUT_THE_TABLE = "expect_table_"
 
 
 @dataclass(frozen=True)
@@ -82,9 +81,10 @@ def release(
         return chosen, _named(use_case, choice, workspace)
     published = read_published(use_case.name, choice.partition, choice.table, workspace.lake)
     rows = decode_rows(chosen["data"].tolist(), published.rows.schema)
-    evidence = _evidence(RELEASE, use_case, choice, chosen, workspace).model_copy(
+    evidence = _evidence(RELEASE, use_case, choice, chosen, workspace)
+    evidence = evidence.model_copy(
         update={
-            "broken": _broken(use_case, choice, rows, workspace),
+            "broken": _broken(use_case, choice, rows, set(evidence.rules), workspace),
             "repeated_keys": _repeated_keys(use_case, choice, rows, published),
             "exception": exception,
         }
@@ -154,23 +154,38 @@ def _evidence(
     )
 
 
-def _broken(use_case: UseCase, choice: Choice, rows: pa.Table, workspace: Workspace) -> dict[str, int]:
-    """Count the rows that break each rule which speaks of single rows, whatever its severity."""
+def _broken(
+    use_case: UseCase, choice: Choice, rows: pa.Table, rules: set[str], workspace: Workspace
+) -> dict[str, int]:
+    """Count the rows that break each rule which speaks of single rows, whatever its severity.
+
+    A rule that allows a share of broken values says nothing of a handful of rows, unless they were set aside
+    for it.
+    """
     import pyarrow.parquet as pq
 
     contract = _every_row_counts(contract_of(use_case, choice.table))
     with task_folder() as folder:
         staged = write_staged(choice.table, rows, folder)
-        others = _other_tables(use_case, choice, workspace, folder)
-        context = RuleContext(use_case, choice.partition, folder, others | {choice.table: staged})
+        context = RuleContext(
+            use_case,
+            choice.partition,
+            folder,
+            _other_tables(use_case, choice, workspace, folder) | {choice.table: staged},
+            workspace,
+            profiles_before(workspace, use_case.name, choice.partition, contract.trailing.days),
+        )
         results, broken = evaluate(staged, contract, context)
-        found = Counter[str]()
-        if broken.rows:
-            found.update(pq.read_table(broken.path, columns=["rule"])["rule"].to_pylist())
-    for result in results:
-        plain = not result.expectation.startswith(_ABOUT_THE_TABLE) and result.limit == 0
-        if plain and result.violations and result.rule not in found:
-            found[result.rule] = result.violations
+        counts = (
+            Counter(pq.read_table(broken.path, columns=["rule"])["rule"].to_pylist()) if broken.rows else {}
+        )
+    found = {
+        result.rule: max(counts.get(result.rule, 0), result.violations)
+        for result in results
+        if result.violations
+        and result.rule not in TABLE_RULES
+        and (result.limit == 0 or result.rule in rules)
+    }
     return dict(sorted(found.items()))
 
 
@@ -189,11 +204,9 @@ def _other_tables(
 
 def _every_row_counts(contract: Contract) -> Contract:
     """Return the contract with the severity that names each single row."""
-    columns = {
-        name: column.model_copy(update={"severity": "quarantine"})
-        for name, column in contract.columns.items()
-    }
-    return contract.model_copy(update={"columns": columns})
+    single = set(contract.rule_names()) - TABLE_RULES
+    policies = {name: RulePolicy(severity="quarantine") for name in sorted(single)}
+    return contract.model_copy(update={"rules": policies})
 
 
 def _repeated_keys(use_case: UseCase, choice: Choice, rows: pa.Table, published: Published) -> int:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 GATE = "quality"
 RULE = "shares against their limits, exact binomial bounds (Clopper & Pearson 1934), Bonferroni over columns"
 _NAMED = 5
+_FEWEST_VARYING = 30
 
 
 class ShareEvidence(BaseModel):
@@ -158,9 +159,6 @@ def _misdated(rows: pd.DataFrame, watched: Watched) -> int:
     return int((times.dt.strftime("%Y-%m-%d") != watched.partition).sum())
 
 
-_FEWEST_VARYING = 30
-
-
 def _constant(values: pd.Series, reference: dict[str, Any]) -> bool:
     """Tell whether a column took one value in at least thirty rows, which in the reference it hardly did."""
     if values.notna().sum() < _FEWEST_VARYING or values.nunique() > 1:
@@ -169,10 +167,11 @@ def _constant(values: pd.Series, reference: dict[str, Any]) -> bool:
         counts = json.loads(reference["categories"] or "{}")
         return bool(counts) and max(counts.values()) < sum(counts.values()) * (1 - 1 / _FEWEST_VARYING)
     quantiles = np.array(json.loads(reference["quantiles"] or "[]"))
+    if not len(quantiles):
+        return False
     # Where one value is usual, such as no rain, a day of it is no news.
-    return (len(quantiles) > 0 and not (quantiles == float(values.dropna().iloc[0])).any()) or (
-        len(quantiles) > 0 and len(np.unique(quantiles)) > len(quantiles) / 2
-    )
+    usual = bool((quantiles == float(values.dropna().iloc[0])).any())
+    return not usual or len(np.unique(quantiles)) > len(quantiles) / 2
 
 
 def _nulls(values: pd.Series, reference: dict[str, Any]) -> ShareEvidence:

@@ -26,6 +26,7 @@ _BINS = 256
 _RARE = 5  # expected rows below which chi-square's approximation is poor (Cochran 1954)
 _KOLMOGOROV_TAIL = 2.0  # above it the first term of Kolmogorov's series is exact to 10 digits
 _MOST_CORRELATED = 1 - 1e-9
+_FEWEST_CORRELATED = 3  # with so few rows ranks are in line too often
 
 
 @dataclass(frozen=True)
@@ -162,13 +163,16 @@ def correlation_logs(
 ) -> Iterator[tuple[tuple[int, int], Vector]]:
     """Yield for each pair of numbers -log p of equal rank correlations, a row of sums each.
 
-    Source: Fisher (1921), with the variance 1.06 / (n - 3) of Fieller, Hartley & Pearson (1957) for ranks.
+    The difference of Fisher's z is standardised by its spread over all rows, the observed one among them,
+    which keeps the rows exchangeable. The textbook variance is far too small for tied and for strongly
+    correlated columns, whose chance differences would then drown every other test.
+
+    Source: Fisher (1921), Metron 1, for z.
     """
-    if min(sizes) <= 3:  # noqa: PLR2004 -- Fisher's variance needs more than three rows
+    if min(sizes) <= _FEWEST_CORRELATED:
         return
     first, second = np.triu_indices(columns)
     place = {pair: columns + k for k, pair in enumerate(zip(first.tolist(), second.tolist(), strict=True))}
-    deviation = math.sqrt(1.06 / (sizes[0] - 3) + 1.06 / (sizes[1] - 3))
     groups = ((sums / sizes[0]), (totals - sums) / sizes[1])
     for (a, b), at in place.items():
         if a == b:
@@ -180,7 +184,9 @@ def correlation_logs(
             scale = np.sqrt(np.maximum(variances[0] * variances[1], 0))
             rho = np.where(scale > 0, covariance / np.where(scale > 0, scale, 1), 0)
             z.append(np.arctanh(np.clip(rho, -_MOST_CORRELATED, _MOST_CORRELATED)))
-        yield (a, b), _two_sided((z[0] - z[1]) / deviation)
+        difference = z[0] - z[1]
+        spread = math.sqrt(float(np.mean(difference**2)))
+        yield (a, b), _two_sided(difference / spread) if spread > 0 else np.zeros(len(difference))
 
 
 def _two_sided(z: Vector) -> Vector:

@@ -7,25 +7,16 @@ import pandas as pd
 import pytest
 import yaml
 
-from include.ingestion import release as release_module
 from include.ingestion import stage
 from tests.cli.lifecycle_fixture import empty, filled
-from tests.include.ingestion.test_release import RULE, evaluate
 
 DAY = "2013-01-03"  # version 1 was trained on it, version 2 as well
 FAR = [3, 50, 51]
+RULE = "distance.range"
 
 
 @pytest.fixture(scope="module")
-def patched():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage, "evaluate", evaluate)
-        patch.setattr(release_module, "evaluate", evaluate)
-        yield
-
-
-@pytest.fixture(scope="module")
-def aside(tmp_path_factory, patched):
+def aside(tmp_path_factory):
     """A live installation to which a day came again, with three rows that are set aside."""
     live = filled(tmp_path_factory.mktemp("lifecycle")).copy(tmp_path_factory.mktemp("aside"))
     path = live.use_cases / "flights" / "use_case.yaml"

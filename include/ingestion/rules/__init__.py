@@ -7,7 +7,7 @@ from include.ingestion.reading import EVENT_DATE
 from include.ingestion.rules import duckdb_engine, gx_engine
 from include.ingestion.rules.broken import broken_rows
 from include.ingestion.rules.context import Report, RuleContext, profiles_before
-from include.ingestion.rules.derived import derive
+from include.ingestion.rules.derived import UNREADABLE, derive
 from include.ingestion.rules.results import rule_results
 from include.ingestion.rules.rows import Rows, Sql, open_rows, quoted
 from include.ingestion.rules.trailing import Learned
@@ -38,22 +38,22 @@ def evaluate(
 
 
 def _with_other_day(results: list[RuleResult], rows: Rows) -> list[RuleResult]:
-    """Name the day that most rows speak of, where it is not the partition's: its file came under this one."""
-    return [
-        result.model_copy(update={"detail": f"this looks like the file of {_commonest_day(rows)}"})
-        if result.rule == "event_date" and not result.detail and result.violations > result.checked / 2
-        else result
-        for result in results
-    ]
+    """Name the day that most rows speak of, where it is not the partition's."""
+    dated = next((result for result in results if result.rule == "event_date"), None)
+    if dated is None or dated.detail or dated.violations <= dated.checked / 2:
+        return results
+    if not (day := _commonest_day(rows)):
+        return results
+    named = dated.model_copy(update={"detail": f"this looks like the file of {day}"})
+    return [named if result is dated else result for result in results]
 
 
 def _commonest_day(rows: Rows) -> str:
     date = quoted(EVENT_DATE)
     counted = Sql(f"SELECT {date}, count(*) AS n FROM ") + rows.having([EVENT_DATE])
-    [(day, _)] = rows.ask(
-        counted + f" WHERE {date} IS NOT NULL GROUP BY {date} ORDER BY n DESC, {date} LIMIT 1"
-    )
-    return str(day)
+    known = Sql(f" WHERE {date} <> ? GROUP BY {date} ORDER BY n DESC, {date} LIMIT 1", (UNREADABLE,))
+    found = rows.ask(counted + known)
+    return str(found[0][0]) if found else ""
 
 
 def quarantined_share(staged: StagedTable, broken: BrokenRows, contract: Contract) -> list[RuleResult]:

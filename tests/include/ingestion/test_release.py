@@ -3,49 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from include.decisions import Verdict
-from include.errors import GateRefused, NotFound
-from include.ingestion import release as release_module
-from include.ingestion import rules, stage
+from include.errors import GateRefused, InvariantBroken, NotFound
 from include.ingestion.release import Choice, discard, release
 from include.ingestion.release_gate import ReleaseEvidence, check_discard, check_release
-from include.ingestion.staged import BrokenRows
 from include.quarantine import read_quarantine
+from include.snapshots import Snapshot, read_snapshots, take_snapshot
 from include.use_case import UseCase
 from tests.include.ingestion.conftest import DAY, Home, changed
 
 FAR = [3, 50, 51, 200]  # rows of the day whose distance is made impossible
 RULE = "distance.range"
 CHOICE = Choice(partition=DAY)
-
-
-def evaluate(staged, contract, context):
-    """The rules, and every row whose distance is out of range where its severity is quarantine."""
-    results, _ = rules.evaluate(staged, contract, context)
-    column = contract.columns.get("distance")
-    path = context.folder / f"{staged.table}-broken.parquet"
-    values = pq.read_table(staged.path, columns=["distance"])["distance"].to_pylist() if column else []
-    limit = column.max if column and column.severity == "quarantine" else None
-    breaks = [(row, RULE, str(value)) for row, value in enumerate(values) if limit and value > limit]
-    schema = pa.schema([("row", pa.int64()), ("rule", pa.string()), ("value", pa.string())])
-    pq.write_table(
-        pa.Table.from_pylist([dict(zip(schema.names, b, strict=True)) for b in breaks], schema), path
-    )
-    return results, BrokenRows(path, len(breaks))
-
-
-@pytest.fixture(autouse=True)
-def _rules_that_set_aside(monkeypatch):
-    monkeypatch.setattr(stage, "evaluate", evaluate)
-    monkeypatch.setattr(release_module, "evaluate", evaluate)
 
 
 def bounded(use_case: UseCase, most: float, *, severity: str = "quarantine") -> UseCase:
@@ -243,6 +219,38 @@ def test_the_gates():
         ruling = check_release(evidence.model_copy(update=change))
         assert (ruling.verdict, said in ruling.reasons[0]) == (verdict, True), change
     assert check_discard(evidence).verdict is Verdict.PASS
+
+
+def test_each_state_of_a_partition_has_its_identity(aside):
+    def snapshot() -> Snapshot:
+        (day,) = read_snapshots(aside.lake, "flights", [DAY]).values()
+        assert len({item.dataset_id for item in day}) == 1
+        return next(item for item in day if item.table == "batch")
+
+    first, raw = snapshot(), len(landed(aside))
+    assert (first.landed, first.accepted, first.held) == (raw, raw - 4, 4)
+    assert first.quality[RULE] == (4, raw)
+    assert first.contract_hash == aside.use_case.contract_hash
+    assert first.landed_at.timestamp() == pytest.approx(aside.file().stat().st_mtime, abs=1e-3)
+    (decision,) = aside.ledger.find(partition=DAY, gate="ingestion")
+    assert (first.decision_id, first.file_hash) == (decision.id, decision.evidence["files"][0]["sha256"])
+    chosen = Choice(partition=DAY, rows=(3, 50))
+    let_in(aside, chosen, use_case=bounded(aside.use_case, 9001.0))
+    second = snapshot()
+    assert (second.landed, second.accepted, second.held, second.released) == (raw, raw - 4, 2, 2)
+    assert second.dataset_id != first.dataset_id
+    # The contract that let the batch in; that of the release stands in its decision.
+    assert second.contract_hash == first.contract_hash
+    os.utime(aside.file())
+    aside.ingest()
+    assert snapshot() == second
+
+
+def test_a_lost_row_is_noticed(aside):
+    aside.lake.open("flights", "batches").delete(f"partition = '{DAY}' AND flight = 1141")
+    (decision,) = aside.ledger.find(partition=DAY, gate="ingestion")
+    with pytest.raises(InvariantBroken, match="rows landed, but"):
+        take_snapshot(aside.use_case, DAY, decision, aside.workspace)
 
 
 def test_a_changed_list_of_rows_is_noticed(aside):

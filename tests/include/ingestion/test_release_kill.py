@@ -8,7 +8,6 @@ import pandas as pd
 from tests.include.ingestion.conftest import DAY, Home
 from tests.include.ingestion.test_release import (  # noqa: F401 -- fixtures
     CHOICE,
-    _rules_that_set_aside,
     aside,
     kept,
     let_in,
@@ -18,9 +17,6 @@ from tests.kills import places
 
 def released_day(folder, upstream, use_case):
     """What the process that is killed does."""
-    import tests.include.ingestion.test_release as ours
-
-    ours.release_module.evaluate = ours.evaluate
     let_in(Home(Path(folder), Path(upstream), use_case), CHOICE, exception="known")
 
 

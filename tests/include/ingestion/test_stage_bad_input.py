@@ -116,7 +116,7 @@ BAD = {
     "duplicates": (reshaped(twice), "batch: unique: broken by 6"),
     "yesterday under today's name": (
         lambda _: "2013-01-10",
-        r"batch: event_date: (\d+) of \1 \(100.0%\) against 0.0%; for example 2013-01-10",
+        r"batch: event_date: (\d+) of \1 \(100.0%\) against 0.0%; this looks like the file of 2013-01-10",
     ),
     "one row of yesterday": (
         changed("time_hour", "2013-01-10T23:00:00-05:00", rows=slice(5, 6)),

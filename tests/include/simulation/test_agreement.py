@@ -71,8 +71,11 @@ for day in partitions.span(sys.argv[1], sys.argv[2]):
 # Drawn at random by MLflow, or a name of what was drawn: they differ between any two runs.
 RANDOM = {"run_id", "evaluated_run_id", "model", "evaluation_id", "decision_id", "cause_id", "card"}
 
-# Where the raw files lie, and the ids of decisions in a ledger that began at another moment.
-PLACES = {re.compile(r"[^\s\"]*/_raw/"): "_raw/", re.compile(r"decision [0-9a-f]{8}"): "decision"}
+# Where raw files and reports lie, and the ids of decisions in a ledger that began at another moment.
+PLACES = {
+    re.compile(r"[^\s\"]*/(_raw|_reports)/"): r"\1/",
+    re.compile(r"decision [0-9a-f]{8}"): "decision",
+}
 
 
 def told(ledger: Ledger) -> list[tuple[str, ...]]:
