@@ -109,6 +109,13 @@ class Decision(BaseModel):
     # The rules in full, kept by the ledger under their hash so that the decision can be replayed.
     _policy: str = PrivateAttr("")
 
+    def __eq__(self, other: object) -> bool:
+        """Compare what is recorded: the rules in full travel with a decision and are no part of it."""
+        return isinstance(other, Decision) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.fingerprint))
+
     @property
     def policy_content(self) -> str:
         """Canonical JSON of the rules; empty for a decision that was read back."""

@@ -26,10 +26,17 @@ def masked_columns(contract: Contract) -> dict[str, str]:
     return {name: column.pii.method for name, column in contract.columns.items() if column.pii is not None}
 
 
-def name_of_key(key: SecretStr) -> str:
-    """Return what tells one key from another without giving it away; empty when there is none."""
-    secret = key.get_secret_value().encode()
-    return hmac.digest(secret, _KEY_NAME, "sha256").hex()[:8] if secret else ""
+def told_of_masking(contract: Contract, key: SecretStr) -> dict[str, str]:
+    """Return what a decision records: the method of each column, and of a hash also which key it is under."""
+    return {
+        name: f"hash under key {_name_of_key(key)}" if method == "hash" else method
+        for name, method in masked_columns(contract).items()
+    }
+
+
+def _name_of_key(key: SecretStr) -> str:
+    """Return what tells one key from another without giving it away."""
+    return hmac.digest(key.get_secret_value().encode(), _KEY_NAME, "sha256").hex()[:8]
 
 
 class Masking:

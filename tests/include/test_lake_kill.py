@@ -34,7 +34,7 @@ def read_rows(address):
     lake = Lake.from_settings(Settings(_env_file=None, lake_url=address))
     if DAY not in lake.partitions("uc", "batches"):
         return None
-    rows = lake.read("uc", "batches", partitions=[DAY]).drop(columns=[*AUDIT_COLUMNS])
+    rows = lake.read("uc", "batches", partitions=[DAY]).drop(columns=[*AUDIT_COLUMNS], errors="ignore")
     value = int(rows.value.iloc[0])
     assert rows.value.tolist() == [value] * ROWS
     assert rows.text.tolist() == [f"{value}-{row}" for row in range(ROWS)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from include.flags import Switches
 from include.ingestion.evidence import BATCH, Fault, LandedFile
-from include.ingestion.privacy import masked_columns
+from include.ingestion.privacy import told_of_masking
 from include.ingestion.sources.staging import TableStaging
 from include.ingestion.staged import StagedTable
 from include.use_case import UseCase
@@ -68,7 +68,7 @@ def stage_delivery(
         delivery.files.extend(staged.files)
         delivery.faults.extend(staged.faults)
         delivery.hashes[table] = staged.source_hash
-        methods = masked_columns(_declared(use_case, table))
+        methods = told_of_masking(_declared(use_case, table), workspace.settings.privacy_key)
         delivery.masked.update({f"{table}.{column}": method for column, method in methods.items()})
         if staged.rows is not None:
             delivery.tables[table] = staged.rows

@@ -149,7 +149,13 @@ def test_personal_data_are_changed_before_anything_is_written(staged, workspace,
     hashed = set(zip(frame()["country"], rows["country"].to_pylist(), strict=True))
     assert len(hashed) == 3
     assert all(len(code) == 32 for _, code in hashed)
-    assert delivery.masked == {"batch.country": "hash", "batch.note": "mask", "batch.express": "drop"}
+    assert delivery.masked == {
+        "batch.country": "hash under key 3fd875c6",
+        "batch.note": "mask",
+        "batch.express": "drop",
+    }
+    other, _ = staged(declared, {f"{DAY}.parquet": parquet()}, privacy_key=SecretStr("t" * 40))
+    assert other.masked["batch.country"] not in {"hash", delivery.masked["batch.country"]}
     # The file's own hash is recorded; the only copy of it is the masked one.
     (file,) = delivery.files
     assert file.sha256 == digest_bytes(parquet())
