@@ -108,28 +108,11 @@ def roll_back(
         registry.set_alias(name, CHAMPION, champion.version)
         return newest
     target = _target(use_case, champion, to, workspace)
-    registry.model_folder(target.model)
-    taken = withdrawn(ledger, name).get(target.run_id)
-    start = effective_from(use_case, max(champion.effective_from, champion.as_of), workspace)
-    evidence = RollbackEvidence(
-        version=target.version,
-        run_id=target.run_id,
-        model=target.model,
-        feature_set_version=target.feature_set_version,
-        features_now=load_features(use_case, workspace.settings).version,
-        as_of=target.as_of,
-        effective_from=start,
-        evaluation_id=target.evaluation_id,
-        withdrawn_version=champion.version,
-        withdrawn_run_id=champion.run_id,
-        reason=reason,
-        request=request,
-        rolled_back_by=taken.id if taken else "",
-    )
+    evidence = _evidence(use_case, champion, target, reason=reason, request=request, workspace=workspace)
     decision = ledger.append(
         decide(
             gate=ROLLBACK,
-            subject=Subject(use_case=name, as_of=start, actor=actor),
+            subject=Subject(use_case=name, as_of=evidence.effective_from, actor=actor),
             ruling=check(evidence, use_case.promotion),
             evidence=evidence,
             policy=use_case.promotion,
@@ -142,6 +125,35 @@ def roll_back(
     for version, run_id in ((target.version, target.run_id), (champion.version, champion.run_id)):
         write_card(use_case, version=version, run_id=run_id, workspace=workspace)
     return decision
+
+
+def _evidence(
+    use_case: UseCase,
+    champion: Champion,
+    target: Champion,
+    *,
+    reason: str,
+    request: str,
+    workspace: Workspace,
+) -> RollbackEvidence:
+    """Gather what the rollback rests on; the files of the version to return to are checked on the way."""
+    workspace.registry.model_folder(target.model)
+    taken = withdrawn(workspace.ledger, use_case.name).get(target.run_id)
+    return RollbackEvidence(
+        version=target.version,
+        run_id=target.run_id,
+        model=target.model,
+        feature_set_version=target.feature_set_version,
+        features_now=load_features(use_case, workspace.settings).version,
+        as_of=target.as_of,
+        effective_from=effective_from(use_case, max(champion.effective_from, champion.as_of), workspace),
+        evaluation_id=target.evaluation_id,
+        withdrawn_version=champion.version,
+        withdrawn_run_id=champion.run_id,
+        reason=reason,
+        request=request,
+        rolled_back_by=taken.id if taken else "",
+    )
 
 
 def _target(use_case: UseCase, champion: Champion, to: str | None, workspace: Workspace) -> Champion:

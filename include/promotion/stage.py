@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from include import partitions
 from include.cards import write_card
-from include.champions import GATE, newest_champion, withdrawn
+from include.champions import GATE, Champion, newest_champion, withdrawn
 from include.decisions import Decision, Subject, decide
 from include.errors import GateRefused
 from include.promotion import approving, gate
@@ -41,28 +41,15 @@ def promote(
     if champion is not None and champion.run_id == run_id:
         registry.set_alias(name, CHAMPION, champion.version)
         return ledger.get(champion.decision_id)
-    model = registry.version_model(name, version)
-    registry.model_folder(model)
-    evaluation = ledger.get(evaluation_id)
-    approval = ledger.get(approval_id) if approval_id else None
-    taken = withdrawn(ledger, name).get(run_id)
-    evidence = gate.PromotionEvidence(
+    evidence = _evidence(
+        use_case,
+        champion,
         version=version,
         run_id=run_id,
-        model=model,
-        feature_set_version=registry.run(run_id).data.tags["airlock.feature_set_version"],
         as_of=as_of,
-        effective_from=effective_from(use_case, as_of, workspace),
         evaluation_id=evaluation_id,
-        evaluation_verdict=evaluation.verdict,
-        evaluated_run_id=evaluation.evidence["run_id"] if evaluation.gate == _EVALUATION else "",
-        evaluated_as_of=evaluation.as_of,
-        champion_version=champion.version if champion else None,
-        champion_as_of=champion.as_of if champion else None,
-        rolled_back_by=taken.id if taken else "",
         approval_id=approval_id,
-        approval_verdict=approval.verdict if approval else None,
-        approved_run_id=approval.evidence["run_id"] if approval and approval.gate == approving.GATE else "",
+        workspace=workspace,
     )
     decision = ledger.append(
         decide(
@@ -81,6 +68,44 @@ def promote(
         registry.delete_alias(name, CHALLENGER)
     write_card(use_case, version=version, run_id=run_id, workspace=workspace)
     return decision
+
+
+def _evidence(
+    use_case: UseCase,
+    champion: Champion | None,
+    *,
+    version: str,
+    run_id: str,
+    as_of: str,
+    evaluation_id: str,
+    approval_id: str,
+    workspace: Workspace,
+) -> gate.PromotionEvidence:
+    """Gather what the promotion rests on; the model's files are checked on the way."""
+    registry, ledger, name = workspace.registry, workspace.ledger, use_case.name
+    model = registry.version_model(name, version)
+    registry.model_folder(model)
+    evaluation = ledger.get(evaluation_id)
+    approval = ledger.get(approval_id) if approval_id else None
+    taken = withdrawn(ledger, name).get(run_id)
+    return gate.PromotionEvidence(
+        version=version,
+        run_id=run_id,
+        model=model,
+        feature_set_version=registry.run(run_id).data.tags["airlock.feature_set_version"],
+        as_of=as_of,
+        effective_from=effective_from(use_case, as_of, workspace),
+        evaluation_id=evaluation_id,
+        evaluation_verdict=evaluation.verdict,
+        evaluated_run_id=evaluation.evidence["run_id"] if evaluation.gate == _EVALUATION else "",
+        evaluated_as_of=evaluation.as_of,
+        champion_version=champion.version if champion else None,
+        champion_as_of=champion.as_of if champion else None,
+        rolled_back_by=taken.id if taken else "",
+        approval_id=approval_id,
+        approval_verdict=approval.verdict if approval else None,
+        approved_run_id=approval.evidence["run_id"] if approval and approval.gate == approving.GATE else "",
+    )
 
 
 def effective_from(use_case: UseCase, as_of: str, workspace: Workspace) -> str:

@@ -16,6 +16,7 @@ _HEAD = "import pandas as pd\nfrom tests.corpus.desk import frame\n\n"
 
 def cases() -> Iterator[Case]:
     yield from _parts()
+    yield from _names()
     yield from _databases()
     yield from _functions()
 
@@ -72,25 +73,17 @@ def _parts() -> Iterator[Case]:
         part__1_parquet=None,
         part__2_parquet=parquet(frame()[:20]),
     )
-    many = {f"part__{number}_parquet": parquet(frame()[:1]) for number in range(30)}
-    yield (
-        _delivery(
-            "too many parts",
-            "refuse",
-            ("30 files, more than source.max_files 20",),
-            **many,
-            part__1_parquet=None,
-        )
-        if False
-        else Case(
-            "parts: too many parts",
-            "parts",
-            "refuse",
-            ("files, more than source.max_files 20",),
-            {f"{_FOLDER}/part-{n}.parquet": parquet(frame()[:1]) for n in range(30)}
-            | {f"{_FOLDER}/_SUCCESS": b""},
-        )
+    yield Case(
+        "parts: too many parts",
+        "parts",
+        "refuse",
+        ("files, more than source.max_files 20",),
+        {f"{_FOLDER}/part-{n}.parquet": parquet(frame()[:1]) for n in range(30)}
+        | {f"{_FOLDER}/_SUCCESS": b""},
     )
+
+
+def _names() -> Iterator[Case]:
     yield _delivery(
         "a hidden file and notes of the writer",
         "pass",
