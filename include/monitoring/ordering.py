@@ -16,7 +16,8 @@ from include.workspace import Workspace
 
 WATCHED_GATES = ("drift", "performance")
 _TRAINING = "training"
-_INGESTION = "ingestion"
+# The verdict of each gate that says that the data is at fault, not the model.
+_DOUBTFUL = {"quality": Verdict.WARN, "ingestion": Verdict.REFUSE}
 _ORDER_MEMORY_DAYS = 30
 # Partitions may be missing among the last n; so far back they are looked for, and no further.
 _GAP_FACTOR = 5
@@ -153,14 +154,19 @@ def _orders(ledger: Ledger, name: str, partition: str) -> list[str]:
 
 
 def _suspect(ledger: Ledger, name: str, partition: str, policy: Retraining) -> dict[str, str]:
+    """Name the newest days whose data cannot be trusted: refused at the door, or of bad quality when scored.
+
+    A batch that was let in with a warning is not among them. The commonest warning is drift, which is what a
+    training answers to.
+    """
     if not policy.suspect_days:
         return {}
     since = partitions.shift(partition, 1 - policy.suspect_days)
-    found = ledger.newest_by_partition(name, _INGESTION, since=since)
     return {
-        day: decision.verdict.value
-        for day, decision in found.items()
-        if day <= partition and decision.verdict is not Verdict.PASS
+        day: f"{gate} {verdict.value}"
+        for gate, verdict in _DOUBTFUL.items()
+        for day, decision in ledger.newest_by_partition(name, gate, since=since).items()
+        if day <= partition and decision.verdict is verdict
     }
 
 

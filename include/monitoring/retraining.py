@@ -35,7 +35,7 @@ class RetrainingEvidence(BaseModel):
         new_labels: labels that became known since then.
         learned_labels: labels that that training learned from.
         orders: as-ofs of the trainings that monitoring ordered in the 30 data days before.
-        suspect: newest batches that ingestion refused or warned of, with its verdict.
+        suspect: newest days that ingestion refused or whose quality monitoring warned of, with gate and verdict.
         request: the person's reason; empty for the others.
     """
 
@@ -149,7 +149,7 @@ def _suppressed(evidence: RetrainingEvidence, policy: Retraining) -> str | None:
         return f"{len(recent)} trainings were ordered within 30 days, the budget is {budget}"
     if len(evidence.suspect) > policy.max_suspect:
         doubtful = ", ".join(f"{day} {verdict}" for day, verdict in sorted(evidence.suspect.items()))
-        return f"the data itself is doubtful (ingestion: {doubtful})"
+        return f"the data itself is doubtful ({doubtful})"
     return None
 
 

@@ -37,7 +37,9 @@ class Retraining(Section):
     suspect_days: int = Field(
         3, ge=0, description="newest days whose batches must not be doubtful when a training is ordered"
     )
-    max_suspect: int = Field(1, ge=0, description="refused or warned batches among them that do not matter")
+    max_suspect: int = Field(
+        1, ge=0, description="refused batches, and days of bad quality, among them that do not matter"
+    )
     schedule: Literal["always", "when_needed"] = Field(
         "always", description="when_needed: a scheduled training starts only on a ground, or when it is due"
     )

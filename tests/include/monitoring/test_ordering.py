@@ -86,11 +86,13 @@ def test_monitoring_orders_once_and_names_it_for_the_training(trips, watched):
 
 def test_doubtful_batches_hold_an_order_back(trips, watched):
     decided(watched, "ingestion", "refuse", partition=DAYS[-2])
-    decided(watched, "ingestion", "warn", partition=DAY)
+    decided(watched, "ingestion", "warn", partition=DAY)  # drift at the door is a ground, no doubt
+    assert judge_after_partition(trips, DAY, actor="tests", workspace=watched).verdict.opens
+    decided(watched, "quality", "warn", partition=DAY)
     held = judge_after_partition(trips, DAY, actor="tests", workspace=watched)
     assert not held.verdict.opens
     assert "the data itself is doubtful" in held.reasons[0]
-    assert held.evidence["suspect"] == {DAYS[-2]: "refuse", DAY: "warn"}
+    assert held.evidence["suspect"] == {DAYS[-2]: "ingestion refuse", DAY: "quality warn"}
 
 
 def test_a_day_that_the_champion_knows_orders_nothing(trips, watched):

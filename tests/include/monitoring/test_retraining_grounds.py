@@ -71,13 +71,13 @@ CASES = {
     ),
     "monitoring, the data is doubtful": (
         Retraining(),
-        {"marked": MARKED, "suspect": {"2013-03-09": "refuse", DAY: "warn"}},
+        {"marked": MARKED, "suspect": {"2013-03-09": "ingestion refuse", DAY: "quality warn"}},
         False,
-        "the data itself is doubtful (ingestion: 2013-03-09 refuse, 2013-03-10 warn); the ground was 3 of 3",
+        "the data itself is doubtful (2013-03-09 ingestion refuse, 2013-03-10 quality warn); the ground was 3 of 3",
     ),
     "monitoring, one odd batch is no doubt": (
         Retraining(),
-        {"marked": MARKED, "suspect": {DAY: "warn"}},
+        {"marked": MARKED, "suspect": {DAY: "quality warn"}},
         True,
         "3 of 3 days marked",
     ),
@@ -92,7 +92,7 @@ def test_who_starts_a_training(policy, changes, starts, reason):
 
 
 def test_the_same_evidence_from_the_ledger_gives_the_same_ruling():
-    one = evidence(marked=MARKED, suspect={DAY: "warn"})
+    one = evidence(marked=MARKED, suspect={DAY: "quality warn"})
     again = RetrainingEvidence.model_validate_json(one.model_dump_json())
     assert check(again, NEEDED) == check(one, NEEDED)
 
