@@ -35,7 +35,7 @@ class RetrainingEvidence(BaseModel):
         new_labels: labels that became known since then.
         learned_labels: labels that that training learned from.
         orders: as-ofs of the trainings that monitoring ordered in the 30 data days before.
-        suspect: newest days that ingestion refused or whose quality monitoring warned of, with gate and verdict.
+        suspect: newest days that were refused or of bad quality, with the gate and its verdict.
         request: the person's reason; empty for the others.
     """
 
