@@ -38,7 +38,8 @@ demo: install ## replay weeks of 2013 on a running Airflow and MLflow: WEEKS=8, 
 demo-stop: install ## stop what `make demo` left running
 	./airlock demo --stop
 
-test: install lint types unit lifecycle ## everything that CI runs
+test: install lint types ## everything that CI runs: lint, types, and all tests, files side by side
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: install ## style and common mistakes
 	$(BIN)/ruff format --check

@@ -15,6 +15,12 @@ from tests import servers
 from tests.kills import Victims
 
 LANDED = ("2013-01-01", "2013-02-12")
+_LONGEST = ("lifecycle/test_airflow", "lifecycle/", "simulation/test_agreement", "tests/corpus/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that workers which share the files end together."""
+    items.sort(key=lambda item: [part in item.nodeid for part in _LONGEST], reverse=True)
 
 
 @pytest.fixture(autouse=True)

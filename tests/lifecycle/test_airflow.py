@@ -5,6 +5,7 @@ The tests build on each other, in order: one history of 2013 serves them all.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -316,6 +317,32 @@ def test_mlflow_down_during_training_is_waited_for(installation: Installation) -
                 assert version.tags["airlock.model_sha256"]
         finally:
             os.killpg(again.pid, signal.SIGTERM)
+
+
+def test_openlineage_is_told_what_tasks_read_and_wrote_also_of_a_refusal(installation: Installation) -> None:
+    broken = "2013-03-09"
+    installation.workspace.landing.put(f"flights/{broken}.parquet", b"PAR1 cut off")
+    for day in ("2013-03-08", broken):
+        installation.run_to_end("flights.ingest", partition_key=day)
+    file = installation.settings.home / "lineage" / "events.jsonl"
+    events = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    ended = {
+        event["run"]["facets"]["airlock_decision"]["verdict"]: event
+        for event in events
+        if event["job"]["name"] == "flights.ingest.ingest" and event["eventType"] in {"COMPLETE", "FAIL"}
+    }
+    (published, refused) = (ended[verdict] for verdict in ("pass", "refuse"))
+    assert (published["eventType"], refused["eventType"]) == ("COMPLETE", "FAIL")
+    written = {item["name"].rpartition("/")[2] for item in published["outputs"]}
+    assert {"batches", "side_weather", "profiles", "snapshots"} <= written
+    assert refused["outputs"] == []
+    failed = [
+        check["assertion"]
+        for item in refused["inputs"]
+        for check in item["inputFacets"].get("dataQualityAssertions", {}).get("assertions", [])
+        if not check["success"]
+    ]
+    assert failed == ["file"]
 
 
 def test_a_token_is_needed(installation: Installation) -> None:
