@@ -26,7 +26,7 @@ from include.use_case_sections import Drift, Performance
 SEED = 20130101
 _POLICY, _ALARM = Drift(), Performance()
 _BLIZZARD = {"2013-02-08", "2013-02-09"}
-_SIZES = {(200, 200): 300, (2000, 200): 100, (2000, 2000): 60, (20_000, 2000): 15}
+_SIZES = {(200, 200): 300, (2000, 200): 300, (2000, 2000): 60, (20_000, 2000): 15}
 _POWER_ROWS, _POWER_TRIALS = 5000, 20
 _CHANGED_DAYS = 60
 _YEARS = 20
@@ -261,7 +261,7 @@ def main() -> None:
                 "a correlation turned": _flip("lpi"),
                 "5 % nulls": _nulls("mdvis"),
             },
-            {(200, 200): 300, (5000, 500): 40},
+            {(200, 200): 300, (5000, 500): 100},
         ),
         *_rank_rows(
             "flights",
