@@ -62,7 +62,7 @@ def toy_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def toy_airflow(toy_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("toys")
     plan = Plan(
@@ -75,7 +75,7 @@ def toy_airflow(toy_settings: Settings, tmp_path_factory: pytest.TempPathFactory
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def toy_api(toy_settings: Settings, toy_airflow: Running) -> Iterator[AirflowApi]:
     with AirflowApi.of(toy_settings, toy_airflow.airflow_url) as api:
         api.wait_for_dags({"toy.ingest", "toy.features", "toy.endless"}, timeout=120)

@@ -1,4 +1,4 @@
-"""A running installation: Airflow and MLflow, started once for all tests of this folder."""
+"""A running installation: Airflow and MLflow, started once for a file of tests."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def declare(folder: Path, name: str, *changes: tuple[str, str]) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     home = tmp_path_factory.mktemp("home")
     use_cases = home / "use_cases"
