@@ -247,6 +247,8 @@ class Registry(RunFiles):
             known = self.client.search_model_versions(f"name = '{use_case}' and run_id = '{run_id}'")
             if known:
                 return str(known[0].version)
+            # MLflow looks the model up at the process's address, whatever the client's is.
+            self._mlflow.set_tracking_uri(self._uri)
             version = self.client.create_model_version(
                 use_case,
                 model.uri,

@@ -34,13 +34,16 @@ def cached_folder(workspace, model):
 # Versions and aliases
 
 
-def test_a_run_is_registered_once(champion):
+def test_a_run_is_registered_once(champion, tmp_path):
+    import mlflow
+
     workspace, model = champion
     registry = workspace.registry
     run_id = registry.client.get_model_version("flights", "1").run_id
     assert registry.register("flights", model=model, run_id=run_id, tags={"more": "tags"}) == "1"
     assert len(registry.client.search_model_versions("name = 'flights'")) == 1
     other = registry.client.create_run(registry.experiment_id("flights")).info.run_id
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'elsewhere.db'}")
     assert registry.register("flights", model=model, run_id=other, tags={"airlock.as_of": "x"}) == "2"
     tags = registry.client.get_model_version("flights", "2").tags
     assert tags["airlock.as_of"] == "x"
