@@ -36,6 +36,7 @@ def draw(columns: Sequence[tuple[str, dict[str, Any], dict[str, Any]]], series: 
     """Draw one PNG: a panel for each column, with its profiles before and now, and one for each series."""
     from matplotlib.figure import Figure
 
+    series = [found for found in series if found.values]  # an empty frame tells nobody anything
     panels = max(len(columns) + len(series), 1)
     figure = Figure(figsize=(4.2 * min(panels, 3), 2.9 * -(-panels // 3)), layout="constrained", dpi=90)
     axes = np.atleast_1d(figure.subplots(-(-panels // 3), min(panels, 3))).ravel()
