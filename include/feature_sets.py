@@ -22,73 +22,28 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from include.errors import UseCaseError
+from include.feature_kinds import (
+    OUTCOME,
+    Feature,
+    HistoryFeature,
+    JoinedFeature,
+    Kind,
+    Online,
+    RowFeature,
+    RowFunction,
+)
 from include.hashing import digest
 from include.lake import AUDIT_COLUMNS, LABEL, ROW_KEY
 from include.settings import Settings
 from include.use_case import UseCase
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Kind = Literal["number", "category"]
-RowFunction = Callable[["pd.DataFrame"], "pd.Series"]
+# For people to read: naming a unit or an owner makes no other feature.
+_NO_MATTER = {"build", "unit", "owner"}
 # Columns that stand beside the features in the tables.
 _RESERVED = {ROW_KEY, "event_time", LABEL, "score", "feature_set_version", *AUDIT_COLUMNS}
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowFeature:
-    """A feature computed from the batch's own rows.
-
-    Attributes:
-        low, high: values outside become null and are counted; None leaves the side open.
-        max_null_share: above it the partition is refused; None takes that of the use case's `features`.
-        unit: in which alarms speak of it, such as `mph`.
-    """
-
-    name: str
-    kind: Kind
-    inputs: tuple[str, ...]
-    description: str
-    build: RowFunction
-    low: float | None = None
-    high: float | None = None
-    max_null_share: float | None = None
-    unit: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class JoinedFeature:
-    """The newest value of a side table that was known before the event.
-
-    Attributes:
-        table: the side table's name in `source.side_tables`.
-        column: the column taken from it.
-        by: columns on which both sides must be equal.
-        time: the time column of the side table, ISO 8601 with its offset.
-        lead_minutes: only values at least so old at the event may be used, as a guard against the future.
-        tolerance_minutes: older values count as missing.
-    """
-
-    name: str
-    kind: Kind
-    table: str
-    column: str
-    by: tuple[str, ...]
-    time: str
-    lead_minutes: int
-    tolerance_minutes: int
-    description: str
-    low: float | None = None
-    high: float | None = None
-    max_null_share: float | None = None
-    unit: str = ""
-
-
-Feature = RowFeature | JoinedFeature
 
 
 @dataclass
@@ -107,6 +62,9 @@ class FeatureSet:
         high: float | None = None,
         max_null_share: float | None = None,
         unit: str = "",
+        owner: str = "",
+        online: Online = "required",
+        scope: Literal["row", "batch"] = "row",
     ) -> Callable[[RowFunction], RowFunction]:
         """Declare the decorated function as a feature of its own name."""
 
@@ -122,6 +80,9 @@ class FeatureSet:
                     high=high,
                     max_null_share=max_null_share,
                     unit=unit,
+                    owner=owner,
+                    online=online,
+                    scope=scope,
                 )
             )
             return build
@@ -130,13 +91,11 @@ class FeatureSet:
 
     def joined(self, **declaration: object) -> None:
         """Declare a `JoinedFeature` by its fields."""
-        feature = JoinedFeature(**declaration)  # type: ignore[arg-type]
-        if feature.lead_minutes < 0 or feature.tolerance_minutes <= 0:
-            raise UseCaseError(
-                f"Feature {feature.name!r} could look into the future: lead_minutes must be at least 0 and "
-                f"tolerance_minutes above 0, not {feature.lead_minutes} and {feature.tolerance_minutes}"
-            )
-        self._add(feature)
+        self._add(JoinedFeature(**declaration))  # type: ignore[arg-type]
+
+    def history(self, **declaration: object) -> None:
+        """Declare a `HistoryFeature` by its fields."""
+        self._add(HistoryFeature(**declaration))  # type: ignore[arg-type]
 
     def _add(self, feature: Feature) -> None:
         if feature.name in self.names:
@@ -148,6 +107,18 @@ class FeatureSet:
     @property
     def names(self) -> list[str]:
         return [feature.name for feature in self.features]
+
+    @property
+    def of_rows(self) -> list[RowFeature]:
+        return [feature for feature in self.features if isinstance(feature, RowFeature)]
+
+    @property
+    def joined_ones(self) -> list[JoinedFeature]:
+        return [feature for feature in self.features if isinstance(feature, JoinedFeature)]
+
+    @property
+    def of_history(self) -> list[HistoryFeature]:
+        return [feature for feature in self.features if isinstance(feature, HistoryFeature)]
 
     @property
     def numbers(self) -> list[str]:
@@ -170,8 +141,7 @@ class FeatureSet:
 
 
 def _declared(feature: Feature) -> dict[str, object]:
-    # A unit is for people to read: naming it makes no other feature.
-    return {name: value for name, value in vars(feature).items() if name not in {"build", "unit"}}
+    return {name: value for name, value in vars(feature).items() if name not in _NO_MATTER}
 
 
 def _code(path: Path) -> str:
@@ -212,7 +182,9 @@ def load_features(use_case: UseCase, settings: Settings) -> FeatureSet:
 
 def _check(use_case: UseCase, found: FeatureSet) -> None:
     for feature in found.features:
-        inputs = feature.inputs if isinstance(feature, RowFeature) else feature.by
+        inputs = feature.reads
+        if isinstance(feature, HistoryFeature) and feature.value not in {"", OUTCOME}:
+            _require(feature.name, {feature.value}, set(use_case.contract.kept.columns))
         if isinstance(feature, JoinedFeature):
             table = use_case.source.side_tables.get(feature.table)
             if table is None:
@@ -221,6 +193,11 @@ def _check(use_case: UseCase, found: FeatureSet) -> None:
                 )
             _require(
                 feature.name, {feature.column, feature.time, *feature.by}, set(table.contract.kept.columns)
+            )
+        if feature.name in use_case.forbidden_features - set(inputs):
+            raise UseCaseError(
+                f"Feature {feature.name!r} has the name of a column that is known only after the outcome "
+                "(labels); rename it, or nobody can tell the two apart"
             )
         if leaking := set(inputs) & use_case.forbidden_features:
             raise UseCaseError(

@@ -11,7 +11,8 @@ import pandas as pd
 
 from include import partitions
 from include.errors import UseCaseError
-from include.feature_sets import FeatureSet, JoinedFeature, RowFeature
+from include.feature_kinds import JoinedFeature, RowFeature
+from include.feature_sets import FeatureSet
 from include.lake import LABEL, ROW_KEY
 from include.problems import kind_of
 from include.row_keys import row_keys

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from include import partitions
 from include.decisions import Decision, Subject, decide
 from include.errors import GateRefused, NotFound
-from include.feature_sets import FeatureSet, JoinedFeature, load_features
+from include.feature_kinds import JoinedFeature
+from include.feature_sets import FeatureSet, load_features
 from include.features import gate
 from include.features.building import build_features, build_labels
 from include.hashing import digest

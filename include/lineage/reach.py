@@ -6,7 +6,8 @@ import math
 
 from include import partitions
 from include.errors import UseCaseError
-from include.feature_sets import JoinedFeature, load_features
+from include.feature_kinds import JoinedFeature
+from include.feature_sets import load_features
 from include.workspace import Workspace
 
 _MINUTES_OF_A_DAY = 24 * 60

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from include import partitions
 from include.decisions import code_version
-from include.feature_sets import FeatureSet, RowFeature, load_features
+from include.feature_sets import FeatureSet, load_features
 from include.hashing import digest, digest_file
 from include.lake import TableRef
 from include.training.fitting import Recipe
@@ -91,10 +91,7 @@ class TrainingSet:
     def reads_outcome(self) -> dict[str, list[str]]:
         """Columns known only after the outcome that features read, which their declaration allows none."""
         forbidden = self.use_case.forbidden_features
-        read = {
-            feature.name: feature.inputs if isinstance(feature, RowFeature) else feature.by
-            for feature in self.features.features
-        }
+        read = {feature.name: feature.reads for feature in self.features.features}
         return {name: sorted(found) for name, columns in read.items() if (found := forbidden & set(columns))}
 
     @cached_property

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from include.errors import UseCaseError
-from include.feature_sets import FeatureSet, JoinedFeature, load_features
+from include.feature_kinds import JoinedFeature
+from include.feature_sets import FeatureSet, load_features
 from include.features.building import build_features, build_labels
 from include.settings import PROJECT_ROOT
 
