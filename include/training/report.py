@@ -114,7 +114,7 @@ def _figures(
         }
         return {day: value for day, value in found.items() if math.isfinite(value)}
 
-    figures = plots.outcome_plots(kind, judged.label, judged.score, judged.scores["baseline"])
+    figures = plots.outcome_plots(kind, judged.label, judged.score, judged.scores["baseline"], judged.days)
     figures["by_day"] = plots.by_day(
         daily(judged.score), daily(judged.scores["baseline"]), primary, kind.primary
     )
