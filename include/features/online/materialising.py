@@ -74,19 +74,6 @@ def materialise(
     return store.switch(space_of(use_case.name, features.version), state)
 
 
-def refresh(
-    use_case: UseCase, features: FeatureSet, partition: str, *, lake: Lake, store: OnlineStore
-) -> Head:
-    """Renew the state after a partition was published.
-
-    A late partition may change what later dates see, so the newest as-of is made again; it never goes back.
-    """
-    head = store.head(space_of(use_case.name, features.version))
-    next_day = partitions.key_of(partitions.available_at(partition))
-    as_of = next_day if head is None else max(next_day, head.as_of)
-    return materialise(use_case, features, as_of, lake=lake, store=store)
-
-
 def push_side_rows(
     use_case: UseCase,
     features: FeatureSet,
