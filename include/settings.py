@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     ledger_url: SecretStr = Field(
         SecretStr(""), description="SQLAlchemy URL of the ledger; empty: SQLite in <home>"
     )
+    online_store_url: SecretStr = Field(
+        SecretStr(""),
+        description="where features for requests are kept, sqlite:///… or redis://…; empty: SQLite in <home>",
+    )
     mlflow_tracking_uri: str = Field(
         "", description="MLflow server or database; empty: SQLite in <home>/mlflow"
     )
@@ -116,6 +120,11 @@ class Settings(BaseSettings):
     def ledger(self) -> str:
         """SQLAlchemy URL, with its password: never log it."""
         return self.ledger_url.get_secret_value() or f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def online_store(self) -> str:
+        """URL of the online store, with its password: never log it."""
+        return self.online_store_url.get_secret_value() or f"sqlite:///{self.home / 'online.db'}"
 
     @property
     def public_address(self) -> str:
