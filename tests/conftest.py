@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,11 @@ from tests.kills import Victims
 
 LANDED = ("2013-01-01", "2013-02-12")
 _LONGEST = ("lifecycle/test_airflow", "lifecycle/", "simulation/test_agreement", "tests/corpus/")
+
+# A worker of the tests has no main program. Spark takes such a process for its own doctests and ends it, as
+# soon as Great Expectations looks whether Spark is there.
+if sys.modules["__main__"].__spec__ is None and not hasattr(sys.modules["__main__"], "__file__"):
+    sys.modules["__main__"].__spec__ = ModuleSpec("__main__", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

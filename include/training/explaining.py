@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from include.lake import LABEL, PARTITION
+from include.problems.base import Array
 from include.training.fitting import Recipe, fit
 
 if TYPE_CHECKING:
@@ -19,7 +21,24 @@ _EXPLAINED_ROWS = 200
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 
 
-def permutation_importance(model: Any, rows: pd.DataFrame, recipe: Recipe) -> dict[str, tuple[float, float]]:
+# By feature the rise of the loss, and half the range between its repeats.
+Importance = dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a report draws of a model.
+
+    Attributes:
+        scores: on the holdout, of `model`, `baseline`, and the naive `prior` and `seasonal`.
+    """
+
+    model: Any
+    scores: dict[str, Array]
+    importance: Importance
+
+
+def permutation_importance(model: Any, rows: pd.DataFrame, recipe: Recipe) -> Importance:
     """Return how much the mean loss of some rows rises when a feature is shuffled among them.
 
     Returns:

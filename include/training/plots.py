@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from include.problems import Binary, Multiclass, ProblemKind
 from include.problems.base import Array, Labels
+from include.stats.curve_bands import Band, precision_recall_band, roc_band
 from include.stats.proportions import share_bounds
 
 if TYPE_CHECKING:
@@ -48,12 +49,14 @@ def _figure(*, left: float = 0.13) -> tuple[Figure, Axes]:
     return figure, figure.add_axes((left, 0.16, 0.97 - left, 0.74))
 
 
-def outcome_plots(kind: ProblemKind, label: Labels, score: Array, baseline: Array) -> dict[str, Figure]:
+def outcome_plots(
+    kind: ProblemKind, label: Labels, score: Array, baseline: Array, days: Labels
+) -> dict[str, Figure]:
     """Return the plots that suit a kind of problem, by file name."""
     if isinstance(kind, Binary):
         return {
-            "roc": roc(label, score, baseline),
-            "precision_recall": precision_recall(label, score, baseline),
+            "roc": roc(label, score, baseline, days),
+            "precision_recall": precision_recall(label, score, baseline, days),
             "calibration": calibration(label, score, baseline),
             "confusion": confusion(label, (score >= _HALF).astype(int), (0, 1), "score of at least 0.5"),
             "lift": lift(label, score, baseline),
@@ -72,13 +75,14 @@ def outcome_plots(kind: ProblemKind, label: Labels, score: Array, baseline: Arra
     }
 
 
-def roc(label: Labels, score: Array, baseline: Array) -> Figure:
+def roc(label: Labels, score: Array, baseline: Array, days: Labels) -> Figure:
     from sklearn.metrics import auc, roc_curve
 
     figure, axes = _figure()
     for name, values, colour in (("baseline", baseline, _OTHER), ("model", score, _MODEL)):
         false, true, _ = roc_curve(label, values)
         axes.plot(false, true, color=colour, label=f"{name}, AUC {auc(false, true):.3f}")
+    _shaded(axes, roc_band, label, score, days)
     axes.plot([0, 1], [0, 1], color=_GUIDE, linestyle=":", label="chance, AUC 0.500")
     return _labelled(
         figure,
@@ -89,7 +93,7 @@ def roc(label: Labels, score: Array, baseline: Array) -> Figure:
     )
 
 
-def precision_recall(label: Labels, score: Array, baseline: Array) -> Figure:
+def precision_recall(label: Labels, score: Array, baseline: Array, days: Labels) -> Figure:
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
     figure, axes = _figure()
@@ -97,10 +101,22 @@ def precision_recall(label: Labels, score: Array, baseline: Array) -> Figure:
         precision, recall, _ = precision_recall_curve(label, values)
         mean = average_precision_score(label, values)
         axes.plot(recall, precision, color=colour, label=f"{name}, average precision {mean:.3f}")
+    _shaded(axes, precision_recall_band, label, score, days)
     share = float(np.mean(label))
     axes.axhline(share, color=_GUIDE, linestyle=":", label=f"chance, {share:.3f}")
     return _labelled(
         figure, axes, "Precision and recall", "share of positives found", "share of alarms that are right"
+    )
+
+
+def _shaded(axes: Axes, band: Callable[..., Band], label: Labels, score: Array, days: Labels) -> None:
+    """Shade the reach of the model's curve over other days; a single day has none."""
+    try:
+        reach = band(label, score, days, level=0.9, seed=0)
+    except ValueError:
+        return
+    axes.fill_between(
+        reach.at, reach.low, reach.high, color=_MODEL, alpha=0.15, linewidth=0, label="other days, 90 %"
     )
 
 

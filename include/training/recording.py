@@ -23,6 +23,7 @@ from include.registry import (
     Registry,
 )
 from include.training.assembling import TrainingSet
+from include.training.explaining import Drawn, Importance, permutation_importance
 from include.training.fitting import fit, stopped
 from include.training.golden import golden_rows
 from include.training.kept import LOCK_FILE, KeptRecipe, environment_lock
@@ -69,8 +70,11 @@ def fit_and_log(training_set: TrainingSet, run_id: str, workspace: Workspace) ->
         training_set, model=fitted.section, baseline=fitted.baseline_section, metrics=metrics
     )
     files = {RECIPE_FILE: kept.content_bytes, LOCK_FILE: environment_lock()}
-    registry.log_files(run_id, {**files, **_report(training_set, fitted.model, scores, run_id, registry)})
-    registry.log_to_run(run_id, metrics={}, tags=_log_models(training_set, fitted, registry))
+    held_out, recipe = training_set.held_out, training_set.recipe
+    importance = {} if held_out.empty else permutation_importance(fitted.model, held_out, recipe)
+    drawn = Drawn(model=fitted.model, scores=scores, importance=importance)
+    registry.log_files(run_id, {**files, **_report(training_set, drawn, run_id, registry)})
+    registry.log_to_run(run_id, metrics={}, tags=_log_models(training_set, fitted, importance, registry))
 
 
 def _fitted(training_set: TrainingSet, run_id: str, registry: Registry) -> Fitted:
@@ -142,23 +146,23 @@ def figures(training_set: TrainingSet, model: Any, baseline: Any) -> tuple[dict[
     return {name: value for name, value in found.items() if math.isfinite(value)}, on_held_out
 
 
-def _report(
-    training_set: TrainingSet, model: Any, scores: Scores, run_id: str, registry: Registry
-) -> dict[str, bytes]:
+def _report(training_set: TrainingSet, drawn: Drawn, run_id: str, registry: Registry) -> dict[str, bytes]:
     if training_set.use_case.training.report == "none":
         return {}
     from include.training.report import report
 
-    made = report(training_set, model, scores, run_id)
+    made = report(training_set, drawn, run_id)
     registry.log(params={}, metrics=made.metrics)
     return made.files
 
 
-def _log_models(training_set: TrainingSet, fitted: Fitted, registry: Registry) -> dict[str, str]:
+def _log_models(
+    training_set: TrainingSet, fitted: Fitted, importance: Importance, registry: Registry
+) -> dict[str, str]:
     """Store both models and return the tags that name them."""
     extra = {
         REFERENCE_FILE: _reference(training_set, fitted.model),
-        **reference_files(training_set, fitted.model),
+        **reference_files(training_set, fitted.model, importance),
     }
     if (golden := golden_rows(training_set.recipe)) is not None:
         kind = training_set.recipe.kind

@@ -13,10 +13,10 @@ from include.registry import IMPORTANCE_FILE, PROFILE_FILE
 from include.stats.profile import profile_frame
 from include.stats.score_bins import bin_edges, binned
 from include.training.assembling import TrainingSet
-from include.training.explaining import permutation_importance
+from include.training.explaining import Importance
 
 
-def reference_files(training_set: TrainingSet, model: Any) -> dict[str, bytes]:
+def reference_files(training_set: TrainingSet, model: Any, importance: Importance) -> dict[str, bytes]:
     """Return the files by name: a profile, and how important each feature is on the holdout.
 
     The profile holds one entry per feature over all rows that the model learned from, and one of its scores
@@ -32,7 +32,6 @@ def reference_files(training_set: TrainingSet, model: Any) -> dict[str, bytes]:
         "profile": [*_features(training_set), *json.loads(scored.to_json(orient="records"))],
         **_holdout_bins(training_set, scores, shown),
     }
-    importance = permutation_importance(model, held_out, recipe)
     return {
         PROFILE_FILE: canonical_json(profile).encode(),
         IMPORTANCE_FILE: canonical_json(

@@ -6,7 +6,7 @@ import base64
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from include.problems.base import Array, Labels
 from include.stats.leave_one_out import leave_one_block_out
 from include.training import explaining, plots
 from include.training.assembling import TrainingSet
+from include.training.explaining import Drawn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,13 +58,12 @@ class _Judged:
         return self.scores["model"]
 
 
-def report(training_set: TrainingSet, model: Any, scores: dict[str, Array], run_id: str) -> Report:
+def report(training_set: TrainingSet, drawn: Drawn, run_id: str) -> Report:
     """Draw and write the report of a model; nothing where the holdout has one label only.
 
     Args:
         training_set: what it was made from, and the holdout.
-        model: the fitted candidate.
-        scores: on the holdout, of `model`, `baseline`, and the naive `prior` and `seasonal`.
+        drawn: the fitted candidate, with its scores and importances.
         run_id: of its run.
     """
     kind, held_out = training_set.recipe.kind, training_set.held_out
@@ -73,10 +73,10 @@ def report(training_set: TrainingSet, model: Any, scores: dict[str, Array], run_
     judged = _Judged(
         label=label,
         days=held_out[PARTITION].to_numpy(),
-        scores=scores,
+        scores=drawn.scores,
     )
     intervals = {name: _interval(training_set, judged, name) for name in kind.problem.directions}
-    figures = _figures(training_set, model, judged, intervals[kind.primary])
+    figures = _figures(training_set, drawn, judged, intervals[kind.primary])
     images = {name: plots.png(figure) for name, figure in figures.items()}
     page = _page(training_set, run_id, judged, intervals, images)
     bounds = {
@@ -101,7 +101,7 @@ def _interval(training_set: TrainingSet, judged: _Judged, metric: str) -> plots.
 
 
 def _figures(
-    training_set: TrainingSet, model: Any, judged: _Judged, primary: plots.Interval
+    training_set: TrainingSet, drawn: Drawn, judged: _Judged, primary: plots.Interval
 ) -> dict[str, Figure]:
     kind, recipe = training_set.recipe.kind, training_set.recipe
     function = kind.metric(kind.primary)
@@ -114,18 +114,18 @@ def _figures(
         }
         return {day: value for day, value in found.items() if math.isfinite(value)}
 
-    figures = plots.outcome_plots(kind, judged.label, judged.score, judged.scores["baseline"])
+    figures = plots.outcome_plots(kind, judged.label, judged.score, judged.scores["baseline"], judged.days)
     figures["by_day"] = plots.by_day(
         daily(judged.score), daily(judged.scores["baseline"]), primary, kind.primary
     )
     figures["importance"] = plots.bars(
-        explaining.permutation_importance(model, training_set.held_out, recipe),
+        drawn.importance,
         title="Permutation importance, with the spread of its repeats",
         unit=f"rise of the mean {kind.row_loss.replace('_', ' ')} when the feature is shuffled",
     )
     if training_set.use_case.training.report == "full":
         figures["learning_curve"] = plots.curve(*explaining.learning_curve(training_set), kind.row_loss)
-        if values := explaining.shap_values(model, training_set.held_out, recipe):
+        if values := explaining.shap_values(drawn.model, training_set.held_out, recipe):
             figures["shap"] = plots.bars(
                 values, title="SHAP: mean size of a feature's part in a score", unit="in the model's own unit"
             )
