@@ -13,7 +13,7 @@ import pytest
 from include.settings import PROJECT_ROOT, Settings
 from include.use_case import UseCase, read_use_case
 from include.workspace import Workspace
-from tests import servers
+from tests import servers, without_spark  # noqa: F401
 from tests.kills import Victims
 
 LANDED = ("2013-01-01", "2013-02-12")
