@@ -1,4 +1,4 @@
-"""The same inputs and definitions give the same bytes: in another process, by other threads, in another order.
+"""The same inputs and definitions give the same bytes: in other processes, with more threads, in any order.
 
 Of every Parquet file the bytes of each column's chunk are compared, which hold its pages with their headers.
 Left out are `ingested_at`, which says when a row was written, and the footer, which repeats its extremes.
