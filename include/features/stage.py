@@ -140,7 +140,7 @@ def _publish(use_case: UseCase, partition: str, built: _Built, lake: Lake) -> Ta
     tables = {
         "labels": built.labels,
         "feature_profiles": profile.assign(known_at=max(built.rows["known_at"])),
-        "features": built.rows.assign(feature_set_version=features.version),
+        "features": built.rows,
     }
     refs = [
         lake.write_partition(
@@ -150,6 +150,7 @@ def _publish(use_case: UseCase, partition: str, built: _Built, lake: Lake) -> Ta
             content,
             source_hash=built.source_hash,
             contract_hash=features.version,
+            version=None if table == "labels" else features.version,
         )
         for table, content in tables.items()
     ]

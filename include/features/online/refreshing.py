@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from include import partitions
 from include.errors import NotFound
-from include.feature_sets import load_features
+from include.feature_sets import load_feature_sets
 from include.features.online.materialising import materialise
 from include.features.online.state import Head, space_of
 from include.features.online.stores import open_online_store
@@ -44,7 +44,7 @@ def refresh(use_case: UseCase, partition: str | None, *, workspace: Workspace) -
     next_day = partitions.key_of(partitions.available_at(newest))
     heads = []
     with closing(open_online_store(workspace.settings)) as store:
-        for features in [load_features(use_case, workspace.settings)]:
+        for features in load_feature_sets(use_case, workspace.settings).values():
             old = store.head(space_of(use_case.name, features.version))
             as_of = next_day if old is None else max(next_day, old.as_of)
             heads.append(materialise(use_case, features, as_of, lake=workspace.lake, store=store))
