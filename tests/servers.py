@@ -249,6 +249,7 @@ def spark_session() -> Iterator[Any]:
         "JAVA_HOME": str(home),
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]),
+        "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_LOCAL_DIRS": str(home / "local"),
     }
     before = {name: os.environ.get(name) for name in environment}
@@ -260,6 +261,7 @@ def spark_session() -> Iterator[Any]:
             SparkSession.builder.master("local[2]")
             .appName("tests")
             .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.driver.memory", "512m")
             .config("spark.sql.shuffle.partitions", "2")
