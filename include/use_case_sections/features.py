@@ -7,7 +7,17 @@ from typing import Annotated
 from pydantic import Field
 
 from include.decisions import Mode
-from include.use_case_sections.base import Section, Share
+from include.use_case_sections.base import Days, Section, Share
+
+
+class Online(Section):
+    """Whether and how single requests are answered."""
+
+    enabled: bool = Field(False, description="keep a state for requests, renewed after every partition")
+    max_staleness_days: Days = Field(
+        1, description="so many days later than the state's as-of a request is still answered from it"
+    )
+
 
 # Beside `use_case.yaml`, never elsewhere: no path, and not the file that holds today's definitions.
 BesideFile = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}\.py$")]
@@ -25,3 +35,4 @@ class Features(Section):
             "every day beside today's while models that learned from them are in use"
         ),
     )
+    online: Online = Online()
