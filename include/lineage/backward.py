@@ -33,13 +33,12 @@ from include.lineage.facts import (
     source_hash,
     table_versions,
 )
-from include.lineage.reach import look_back, side_reach
+from include.lineage.reach import look_back, side_reach, window_days
 from include.lineage.removed import tell_removed
 from include.lineage.rows import find_row
 from include.lineage.runs import Run, read_run
+from include.lineage.sources import source_now
 from include.workspace import Workspace
-
-_REFERENCE_DIGITS = 16
 
 
 class Trace(Fact):
@@ -205,25 +204,26 @@ class _Walk:
     def features_decision(self) -> Decision | None:
         """Return the decision that let the features in, by the batch that it names.
 
-        The features themselves name everything that they were built from: the batch and the side tables.
+        The features themselves name all that they were built from: batch, side tables, and the days before.
         """
         if self.features is None or self.batch is None:
             return None
-        contents = [[self.batch.content_hash], *(self._side_contents(*reach) for reach in self.reach)]
-        short = [digest(sorted(set(hashes)))[:_REFERENCE_DIGITS] for hashes in contents]
-        if self.features.source_hash != digest(short):
+        now = source_now(
+            self.workspace.lake,
+            self.use_case,
+            self.partition,
+            side_reach=dict(self.reach),
+            window_days=window_days(self.workspace, self.use_case),
+        )
+        if self.features.source_hash != str(now):
             self.notes.append("the features were not built from the rows that stand there now; build again")
-        batch = f"{self.use_case}/batches#{short[0]}"
+        batch = f"{self.use_case}/batches#{now.batch}"
         decisions = [found for found in self._decisions(FEATURES, self.partition) if found.verdict.opens]
         decided = [found for found in decisions if batch in found.data_refs]
         of_this_set = [
             found for found in decided if found.evidence.get(FEATURE_SET_VERSION) == self.feature_set_version
         ]
         return next(iter(of_this_set), None)
-
-    def _side_contents(self, table: str, days: int) -> list[str]:
-        reached = look_back(self.partition, days)
-        return [rows.content_hash for day in reached if (rows := self._side_rows(table, day))]
 
     def _side_rows(self, table: str, day: str) -> Rows | None:
         return rows_of(self.workspace.lake, self.use_case, f"{SIDE_TABLE_PREFIX}{table}", day)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -22,11 +22,32 @@ class Online(Section):
 # Beside `use_case.yaml`, never elsewhere: no path, and not the file that holds today's definitions.
 BesideFile = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}\.py$")]
 
+Finding = Literal["allow", "warn", "refuse"]
+
 
 class Features(Section):
     """How features are checked; their definitions stand in `features.py` beside the YAML."""
 
     max_null_share: Share = 0.5
+    max_out_of_range_share: Share = Field(
+        0.1, description="share of a feature's values that may lie outside its range; they are made null"
+    )
+    max_categories: int = Field(
+        1000, ge=1, description="different values that a category may have in one partition"
+    )
+    constant: Finding = Field(
+        "warn", description="a feature that has had one and the same value for `constant_days`"
+    )
+    constant_days: int = Field(
+        28, ge=1, description="days in a row, each with `min_rows`, until a constant feature counts"
+    )
+    duplicated: Finding = Field("warn", description="two features that are equal in every row")
+    min_rows: int = Field(
+        100, ge=2, description="with fewer rows, constant and duplicated features are no finding"
+    )
+    wait_minutes: int = Field(
+        120, ge=0, description="patience for a side table whose features declare when_missing='wait'"
+    )
     mode: Mode = "fail_closed"
     beside: list[BesideFile] = Field(
         default_factory=list,
