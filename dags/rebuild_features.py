@@ -1,8 +1,8 @@
 """
 ### Rebuild features: many past dates at once
 
-**Start it** with `{"from": "2013-01-01", "to": "2013-03-31"}`, or by `./airlock rebuild-features`. Dates whose
-features are not what their definitions, batch, side tables and history say are built again; with
+**Start it** with `{"from": "2013-01-01", "to": "2013-03-31"}`, or by `./airlock rebuild-features`. Dates
+whose features are not what their definitions, batch, side tables and history say are built again; with
 `"all": true` every date is. Scoring and monitoring follow for the dates that changed, by partition.
 
 **When `refused` is red,** the features gate refused at least one date; the message names them with their

@@ -143,7 +143,7 @@ def _print_stale(use_case: str, stale: dict[str, str]) -> None:
 @click.option("--here", is_flag=True, help="Build in this process; scoring and monitoring do not follow.")
 @json_option
 @click.pass_context
-def rebuild_features(
+def rebuild_features(  # noqa: PLR0917 -- click passes options by name
     ctx: click.Context,
     use_case: str,
     first: str,

@@ -1,4 +1,4 @@
-"""What there is to know about the feature sets of a use case: definitions, rows, users, what is out of date."""
+"""What is known of the feature sets of a use case: definitions, rows, users, what is out of date."""
 
 from __future__ import annotations
 
