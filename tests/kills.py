@@ -42,6 +42,7 @@ _WRITING = {
     for module in (
         "storage.py",
         "lake.py",
+        "lake_writing.py",
         "lake_files.py",
         "ledger.py",
         "ingestion/landing.py",

@@ -12,7 +12,8 @@ from include.errors import GateRefused, NotFound
 from include.feature_kinds import JoinedFeature
 from include.feature_sets import FeatureSet, load_features
 from include.features import gate
-from include.features.building import build_features, build_labels
+from include.features.building import build_features
+from include.features.labels import build_labels
 from include.hashing import digest
 from include.lake import LABEL, ROW_KEY, SIDE_TABLE_PREFIX, Lake, TableRef
 from include.stats.profile import profile_frame
@@ -58,11 +59,12 @@ def build(
         raise NotFound(f"No batch of {name} is published for {partition}; run {name}.ingest for it first")
     side_tables = _side_tables(use_case, features, partition, lake)
     built_rows, out_of_range = build_features(use_case, features, rows, side_tables)
+    built_rows = built_rows.drop(columns="partition")
     built = _Built(
         features=features,
         rows=built_rows,
         labels=build_labels(use_case, rows, partition),
-        out_of_range=out_of_range,
+        out_of_range=out_of_range[partition],
         source_hash=digest([_content(rows), *(_content(table) for table in side_tables.values())]),
     )
     evidence = _evidence(built, batch_rows=len(rows))
