@@ -30,14 +30,30 @@ class Keys:
         return cls(secrets.token_urlsafe(48), secrets.token_urlsafe(48), fernet_key)
 
 
-def keys_of(home: Path) -> Keys:
-    """Return the keys of a home folder, drawing them the first time."""
+def keys_of(home: Path, keys_file: str = "") -> Keys:
+    """Return the keys of a home folder, drawing them the first time, or those of a file that somebody named.
+
+    Raises:
+        ConfigurationError: the file does not hold them.
+    """
+    if keys_file:
+        return _named_keys(Path(keys_file))
     path = _folder(home) / "keys.json"
     if path.exists():
         return Keys(**_read(path))
     keys = Keys.draw()
     _write(path, asdict(keys))
     return keys
+
+
+def _named_keys(path: Path) -> Keys:
+    try:
+        return Keys(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f"AIRLOCK_KEYS_FILE names {path}, which does not hold the keys of Airflow's processes"
+            f" ({type(error).__name__}). Draw them with: ./airlock secrets FOLDER"
+        ) from None
 
 
 def passwords_file(home: Path) -> Path:

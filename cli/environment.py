@@ -41,7 +41,7 @@ _LIBRARIES = {
 }
 
 # Settings that no child process needs; the password lies in the file that Airflow reads.
-_PRIVATE = {"airflow_password"}
+_PRIVATE = {"airflow_password", "api_token"}
 
 # How long a writer waits for another one before SQLite says "database is locked".
 _SQLITE_PATIENCE_SECONDS = 60
@@ -71,7 +71,7 @@ def base_environment(
     environment["OMP_NUM_THREADS"] = str(settings.omp_num_threads)
     # A fork does not copy OpenBLAS's threads; with one, results do not depend on the machine either.
     environment["OPENBLAS_NUM_THREADS"] = "1"
-    environment.update(_settings_as_environment(settings, mlflow_tracking_uri))
+    environment.update(settings_as_environment(settings, mlflow_tracking_uri))
     return environment
 
 
@@ -121,6 +121,7 @@ def airflow_environment(
     for part in (
         options,
         _execution(settings),
+        _task_logs(settings),
         _api(settings, api_port, execution_port),
         _identity(settings),
         _openlineage(settings),
@@ -136,28 +137,46 @@ def airflow_home(settings: Settings) -> Path:
 
 
 def metadata_database(settings: Settings) -> str:
+    if named := settings.airflow_database_url.get_secret_value():
+        return named
     return f"sqlite:///{airflow_home(settings) / 'airflow.db'}?timeout={_SQLITE_PATIENCE_SECONDS}"
 
 
 def _execution(settings: Settings) -> dict[str, dict[str, str]]:
     """How tasks are started: forked from warm workers, and reaped the moment that they end."""
     coordinators = {"prompt": {"classpath": "prompt_coordinator.PromptCoordinator"}}
-    return {
-        "core": {
-            "executor": "LocalExecutor",
-            "parallelism": str(settings.task_slots),
-            **({"mp_start_method": "fork"} if sys.platform == "linux" else {}),
-        },
+    queues = dict.fromkeys(("default", settings.training_queue), "prompt")
+    fork = {"mp_start_method": "fork"} if sys.platform == "linux" else {}
+    options = {
+        "core": {"executor": "LocalExecutor", "parallelism": str(settings.task_slots), **fork},
         "scheduler": {"scheduler_idle_sleep_time": "0.1"},
-        "sdk": {
-            "coordinators": json.dumps(coordinators),
-            "queue_to_coordinator": json.dumps({"default": "prompt"}),
-        },
+        "sdk": {"coordinators": json.dumps(coordinators), "queue_to_coordinator": json.dumps(queues)},
     }
+    if broker := settings.celery_broker_url.get_secret_value():
+        options["core"] = {"executor": "CeleryExecutor", **fork}
+        options["celery"] = {
+            "broker_url": broker,
+            # Not the metadata database, which a worker has no business with.
+            "result_backend": broker,
+            "worker_concurrency": str(settings.task_slots),
+            # A worker takes no task that another one could start at once.
+            "worker_prefetch_multiplier": "1",
+            # One process asks for the state of all tasks; more cost more than they save.
+            "sync_parallelism": "1",
+        }
+    return options
+
+
+def _task_logs(settings: Settings) -> dict[str, dict[str, str]]:
+    """Where the UI finds the logs of tasks that ran on another machine."""
+    if not settings.task_logs_url:
+        return {}
+    return {"logging": {"logging_config_class": "task_logs.LOGGING_CONFIG"}}
 
 
 def _api(settings: Settings, api_port: int, execution_port: int) -> dict[str, dict[str, str]]:
     host = settings.airflow_host
+    execution_url = settings.execution_url or f"http://{host}:{execution_port}"
     return {
         "api": {
             "base_url": f"http://{host}:{api_port}",
@@ -166,7 +185,7 @@ def _api(settings: Settings, api_port: int, execution_port: int) -> dict[str, di
             "workers": "1",
             "instance_name": "Airlock",
         },
-        "core": {"execution_api_server_url": f"http://{host}:{execution_port}/execution/"},
+        "core": {"execution_api_server_url": f"{execution_url.rstrip('/')}/execution/"},
     }
 
 
@@ -177,7 +196,7 @@ def _identity(settings: Settings) -> dict[str, dict[str, str]]:
             f"AIRLOCK_AIRFLOW_USER is {settings.airflow_user!r}: Airflow needs a name without ':' and ','."
         )
     password_of(settings)
-    keys = keys_of(settings.home)
+    keys = keys_of(settings.home, settings.keys_file)
     return {
         "core": {
             "fernet_key": keys.fernet_key,
@@ -211,7 +230,7 @@ def _openlineage(settings: Settings) -> dict[str, dict[str, str]]:
     }
 
 
-def _settings_as_environment(settings: Settings, mlflow_tracking_uri: str) -> dict[str, str]:
+def settings_as_environment(settings: Settings, mlflow_tracking_uri: str = "") -> dict[str, str]:
     """The settings as variables, defaults resolved, so that a child reads what its parent read."""
     resolved = {
         "landing_url": settings.landing,

@@ -34,6 +34,13 @@ COMMANDS = {
     "serve": Lazy(
         "cli.commands.serve:serve", "Start Airflow and MLflow on the settings in .env, until Ctrl-C."
     ),
+    "up-local": Lazy(
+        "cli.commands.up_local:up_local", "Start PostgreSQL, Redis, S3, MLflow and Airflow with two workers."
+    ),
+    "component": Lazy(
+        "cli.commands.component:component", "Become one part of an installation: what containers run."
+    ),
+    "secrets": Lazy("cli.commands.secrets:secrets", "Draw passwords and keys into a folder, one file each."),
     "status": Lazy("cli.commands.status:status", "Show the state of every use case on one screen."),
     "health": Lazy(
         "cli.commands.health:health", "Show how well batches come in, by partition and over time."

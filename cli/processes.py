@@ -71,8 +71,25 @@ class Process:
         return False
 
 
-def spawn(name: str, command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> Process:
-    """Start a service in a session of its own. Its log starts empty; the last one is kept as `.previous`."""
+def spawn(
+    name: str,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    log: Path,
+    folder: Path | None = None,
+    user: str | None = None,
+) -> Process:
+    """Start a service in a session of its own. Its log starts empty; the last one is kept as `.previous`.
+
+    Args:
+        name: what it is called in messages.
+        command: the program and its arguments.
+        environment: all that it gets.
+        log: file of what it prints.
+        folder: where it works; where this process stands if not given.
+        user: whom it runs as; the user of this process if not given.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_name(f"{log.name}.previous"))
@@ -80,6 +97,8 @@ def spawn(name: str, command: Sequence[str], *, environment: Mapping[str, str], 
         child = subprocess.Popen(
             command,
             env=dict(environment),
+            cwd=folder,
+            user=user,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

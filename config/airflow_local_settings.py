@@ -1,12 +1,14 @@
 """Airflow imports this module in each of its processes, at its very start. It makes warm workers.
 
 LocalExecutor forks its workers, and they their tasks, from the scheduler; Celery forks them from its worker.
-Those two import the heavy libraries here, once, so that no task has to. Everybody else must stay light.
+Those two import the heavy libraries here, once, so that no task has to. Everybody else must stay light, a
+scheduler whose tasks run elsewhere included.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import pkgutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,11 +16,11 @@ from collections.abc import Iterator, Sequence
 # Airflow would copy any other name of this module into its own settings.
 __all__: list[str] = []
 
-_COMMANDS_THAT_FORK_TASKS = (["scheduler"], ["celery", "worker"])
-
 
 def _forks_tasks(arguments: Sequence[str]) -> bool:
-    return any(list(arguments[: len(command)]) == command for command in _COMMANDS_THAT_FORK_TASKS)
+    if list(arguments[:1]) == ["scheduler"]:
+        return "LocalExecutor" in os.environ.get("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
+    return list(arguments[:2]) == ["celery", "worker"]
 
 
 def _modules_of_a_task() -> Iterator[str]:

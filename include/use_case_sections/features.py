@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from include.decisions import Mode
-from include.use_case_sections.base import Section, Share
+from include.use_case_sections.base import Days, Section, Share
 
 Finding = Literal["allow", "warn", "refuse"]
+
+
+class Online(Section):
+    """Whether and how single requests are answered."""
+
+    enabled: bool = Field(False, description="keep a state for requests, renewed after every partition")
+    max_staleness_days: Days = Field(
+        1, description="so many days later than the state's as-of a request is still answered from it"
+    )
+
+
+# Beside `use_case.yaml`, never elsewhere: no path, and not the file that holds today's definitions.
+BesideFile = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}\.py$")]
 
 
 class Features(Section):
@@ -36,3 +49,11 @@ class Features(Section):
         120, ge=0, description="patience for a side table whose features declare when_missing='wait'"
     )
     mode: Mode = "fail_closed"
+    beside: list[BesideFile] = Field(
+        default_factory=list,
+        description=(
+            "files in the use case's folder with older definitions, such as features_old.py, which are built "
+            "every day beside today's while models that learned from them are in use"
+        ),
+    )
+    online: Online = Online()

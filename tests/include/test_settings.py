@@ -14,6 +14,9 @@ HEAD = """\
 #
 # Keys for S3 are not settings of Airlock: boto3 and the Delta library read AWS_ACCESS_KEY_ID and
 # AWS_SECRET_ACCESS_KEY themselves. Put those into the environment of the processes, not here.
+#
+# Where the environment variable AIRLOCK_SECRETS_DIR names a folder, `.env` is not read: settings may then
+# stand in that folder, each in a file named as its variable in small letters, as secrets of containers do.
 """
 
 
@@ -51,6 +54,16 @@ def test_the_environment_is_read_before_the_file(tmp_path, monkeypatch):
     monkeypatch.setenv("AIRLOCK_TASK_SLOTS", "9")
     settings = Settings(_env_file=file)
     assert (settings.task_slots, settings.s3_region) == (9, "eu-west-1")
+
+
+def test_a_secret_may_stand_in_a_file_of_its_own(tmp_path, monkeypatch):
+    (tmp_path / "airlock_ledger_url").write_text("postgresql://one\n")
+    (tmp_path / "airlock_privacy_key").write_text("from the file")
+    monkeypatch.setenv("AIRLOCK_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("AIRLOCK_PRIVACY_KEY", "from the environment")
+    settings = Settings(_env_file=None)
+    assert settings.ledger == "postgresql://one"
+    assert settings.privacy_key.get_secret_value() == "from the environment"
 
 
 def test_what_lies_below_home_follows_it(tmp_path):
