@@ -9,6 +9,8 @@ from pydantic import Field
 from include.decisions import Mode
 from include.use_case_sections.base import Days, Section, Share
 
+Finding = Literal["allow", "warn", "refuse"]
+
 
 class Online(Section):
     """Whether and how single requests are answered."""
@@ -21,8 +23,6 @@ class Online(Section):
 
 # Beside `use_case.yaml`, never elsewhere: no path, and not the file that holds today's definitions.
 BesideFile = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}\.py$")]
-
-Finding = Literal["allow", "warn", "refuse"]
 
 
 class Features(Section):
