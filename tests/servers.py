@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -257,6 +258,8 @@ def spark_session() -> Iterator[Any]:
     try:
         from pyspark.sql import SparkSession
 
+        # It tells of its connections until the very end, when nobody holds the log open any more.
+        logging.getLogger("py4j").setLevel(logging.WARNING)
         session = (
             SparkSession.builder.master("local[2]")
             .appName("tests")

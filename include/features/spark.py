@@ -39,7 +39,13 @@ _DAYS_AT_ONCE = 31  # days whose sums travel to the driver together
 
 
 def build_on_spark(
-    spark: SparkSession, use_case: UseCase, features: FeatureSet, days: Sequence[str], *, lake: Lake
+    spark: SparkSession,
+    use_case: UseCase,
+    features: FeatureSet,
+    days: Sequence[str],
+    *,
+    lake: Lake,
+    wanted: Wanted | None = None,
 ) -> DataFrame:
     """Build the features of many days on the workers of a Spark session.
 
@@ -52,6 +58,8 @@ def build_on_spark(
         features: what to compute.
         days: data dates, each with a batch.
         lake: where the batches, side tables and daily sums are.
+        wanted: what is summed up each day, also for feature sets that stand beside this one; None when it
+            stands alone.
 
     Returns:
         The rows of `build_features`: one for each row of the batches, with `partition`, `row_key`,
@@ -68,30 +76,27 @@ def build_on_spark(
     ordered = sorted(set(days))
     if missing := [day for day in ordered if day not in contents]:
         raise NotFound(f"No batch of {use_case.name} is published for {', '.join(missing)}; ingest it first")
-    _sum_up(spark, use_case, features, ordered, lake)
+    wanted = wanted or wanted_of(features.of_history)
+    _sum_up(
+        spark, use_case, wanted, days_before(ordered, longest_window(features.of_history), own=False), lake
+    )
     # The first day is built here as well: it shows the types, and it names a wrong definition.
-    schema = _arrow(_built(use_case, features, ordered[0], lake)).schema
-    work = partial(_build_each, content, use_case, lake)
+    schema = _arrow(_built(use_case, features, wanted, lake, ordered[0])).schema
+    work = partial(_build_each, content, use_case, wanted, lake)
     return _over_days(spark, ordered, work, schema)
 
 
-def _sum_up(
-    spark: SparkSession, use_case: UseCase, features: FeatureSet, days: Sequence[str], lake: Lake
-) -> None:
+def _sum_up(spark: SparkSession, use_case: UseCase, wanted: Wanted, days: Sequence[str], lake: Lake) -> None:
     """Bring the daily sums of all windows up to date, a month at a time."""
-    length = longest_window(features.of_history)
-    if not length:
-        return
-    wanted, contents = wanted_of(features.of_history), contents_of(lake, use_case.name, "batches")
 
     def summed(some: list[str]) -> pd.DataFrame:
-        work = partial(_sum_each, wanted, use_case, lake)
+        work = partial(_sum_each, use_case, wanted, lake)
         found: pd.DataFrame = _over_days(spark, some, work, _sums_schema()).toArrow().to_pandas()
         return found.sort_values(list(COLUMNS), ignore_index=True)
 
-    window = days_before(days, length, own=False)
-    for start in range(0, len(window), _DAYS_AT_ONCE):
-        some = window[start : start + _DAYS_AT_ONCE]
+    contents = contents_of(lake, use_case.name, "batches")
+    for start in range(0, len(days) if wanted else 0, _DAYS_AT_ONCE):
+        some = days[start : start + _DAYS_AT_ONCE]
         current_aggregates(use_case, wanted, some, lake, contents, summed=summed)
 
 
@@ -115,16 +120,17 @@ def _batches(
             yield from _arrow(work(days[number]), schema).to_batches()
 
 
-def _build_each(content: bytes, use_case: UseCase, lake: Lake, day: str) -> pd.DataFrame:
-    return _built(use_case, pickle.loads(content), day, lake)  # noqa: S301 -- made by `build_on_spark`
+def _build_each(content: bytes, use_case: UseCase, wanted: Wanted, lake: Lake, day: str) -> pd.DataFrame:
+    # The bytes are those that `build_on_spark` made.
+    return _built(use_case, pickle.loads(content), wanted, lake, day)  # noqa: S301
 
 
-def _sum_each(wanted: Wanted, use_case: UseCase, lake: Lake, day: str) -> pd.DataFrame:
+def _sum_each(use_case: UseCase, wanted: Wanted, lake: Lake, day: str) -> pd.DataFrame:
     return sums_of(use_case, wanted, [day], lake)
 
 
-def _built(use_case: UseCase, features: FeatureSet, day: str, lake: Lake) -> pd.DataFrame:
-    material = Material(use_case, features, [day], lake, publish=False)
+def _built(use_case: UseCase, features: FeatureSet, wanted: Wanted, lake: Lake, day: str) -> pd.DataFrame:
+    material = Material(use_case, features, wanted, [day], lake, publish=False)
     batch = ordered_rows(use_case, material.rows)
     return features_of(use_case, features, batch, material.side_tables, material.aggregates).rows
 

@@ -12,7 +12,7 @@ from include.feature_sets import FeatureSet, load_features
 from include.feature_shipping import ship
 from include.features.assembling import assemble
 from include.features.gathering import Material, contents_of
-from include.features.history import AGGREGATES
+from include.features.history import AGGREGATES, wanted_of
 from include.features.spark import build_on_spark
 from include.lake import Lake
 
@@ -84,7 +84,7 @@ def lakes(featured_home, tmp_path):
 def test_both_engines_build_the_same_bits(spark, lakes, flying):
     here, there = lakes
     features = of_all_kinds()
-    built = assemble(Material(flying, features, DAYS, here)).built.rows
+    built = assemble(Material(flying, features, wanted_of(features.of_history), DAYS, here)).built.rows
     expected = pa.Table.from_pandas(built, preserve_index=False)
     found = build_on_spark(spark, flying, features, DAYS[::-1], lake=there).toArrow()
     found = found.sort_by([(name, "ascending") for name in ("partition", "event_time", "row_key")])
