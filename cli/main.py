@@ -71,6 +71,10 @@ COMMANDS = {
         "cli.commands.lineage:lineage", "Trace a prediction to its raw files, or a file forward."
     ),
     "champions": Lazy("cli.commands.champions:champions", "Show which model was in use when."),
+    "materialise": Lazy(
+        "cli.commands.materialise:materialise",
+        "Renew the state from which single requests get their features.",
+    ),
     "simulate": Lazy(
         "cli.commands.simulate:simulate", "Replay a range of days under several policies, without Airflow."
     ),

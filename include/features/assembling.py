@@ -90,7 +90,7 @@ def _earlier(material: Material, count: int) -> pd.DataFrame:
 
 
 def publish(use_case: UseCase, assembled: Assembled, days: Sequence[str], lake: Lake) -> TableRef:
-    """Write some of the days, one commit a table.
+    """Write some of the days, one commit a table, and return the name of the features.
 
     Labels and profiles come first and the features last: whoever sees the features finds the others.
     """

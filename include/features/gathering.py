@@ -11,7 +11,6 @@ import pandas as pd
 
 from include import partitions
 from include.feature_sources import FeatureSource, batch_hash, history_hash, past_of, side_hash
-from include.features.history import wanted_of
 from include.features.joining import reach_days
 from include.features.sums import current_aggregates
 from include.lake import PARTITION, SIDE_TABLE_PREFIX
@@ -20,6 +19,7 @@ from include.lake_records import records
 if TYPE_CHECKING:
     from include.feature_kinds import HistoryFeature, JoinedFeature
     from include.feature_sets import FeatureSet
+    from include.features.history import Wanted
     from include.lake import Lake
     from include.use_case import UseCase
 
@@ -29,12 +29,14 @@ class Material:
     """What the tables hold for the features of some days. Rows are read when they are first asked for.
 
     Attributes:
+        wanted: what is summed up each day, also for feature sets that stand beside this one.
         days: in order, all with a batch.
         publish: whether daily sums that are out of date are written on the way.
     """
 
     use_case: UseCase
     features: FeatureSet
+    wanted: Wanted
     days: Sequence[str]
     lake: Lake
     publish: bool = True
@@ -85,7 +87,7 @@ class Material:
             return None
         return current_aggregates(
             self.use_case,
-            wanted_of(self.features.of_history),
+            self.wanted,
             _before(self.days, self.window_days, own=False),
             self.lake,
             self.contents,

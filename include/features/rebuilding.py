@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from include.feature_definitions import keep_definitions
 from include.feature_sets import load_feature_sets
 from include.feature_sources import FeatureSource
 from include.features.assembling import assemble, publish
-from include.features.gathering import Material
-from include.features.stage import decision_of
+from include.features.stage import BESIDE, GATE, decide_on, materials
 from include.lake_records import records
 
 if TYPE_CHECKING:
-    from include.feature_sets import FeatureSet
+    from include.features.gathering import Material
     from include.use_case import UseCase
     from include.workspace import Workspace
 
@@ -50,8 +49,7 @@ def rebuild(
     """Build, check and publish the features and labels of many data dates, as `build` would of each.
 
     As many days as fit into memory are built in one pass and published in one commit a table. Interrupted at
-    any place it leaves whole partitions, and goes on when it is run again. Definitions that stand beside
-    today's are built as well; a day has changed when its features changed in any of them.
+    any place it leaves whole partitions, and goes on when it is run again.
 
     Args:
         use_case: whose days.
@@ -64,19 +62,22 @@ def rebuild(
         UseCaseError: a definition is wrong.
     """
     found = Rebuilt()
-    today, *beside = load_feature_sets(use_case, workspace.settings).values()
+    sets = load_feature_sets(use_case, workspace.settings)
+    for features in sets.values():
+        keep_definitions(use_case, features, workspace)
     counts = workspace.lake.value_counts(use_case.name, "batches")
     found.missing = [day for day in sorted(set(days)) if not counts.get(day)]
     there = [day for day in sorted(set(days)) if counts.get(day)]
     for some in _portions(there, counts):
-        # Today's come last, so that a day's newest decision is about them.
-        for features in (*beside, today):
-            keep_definitions(use_case, features, workspace)
-            _rebuild(Material(use_case, features, some, workspace.lake), found, actor, workspace)
+        today, *beside = materials(use_case, sets.values(), some, workspace.lake)
+        changed, refused = _rebuild(today, GATE, actor, workspace)
+        for older in beside:
+            changed |= _rebuild(older, BESIDE, actor, workspace)[0]
+        found.refused |= refused
+        found.changed += sorted(changed - set(refused))
+        found.unchanged += [day for day in some if day not in changed | set(refused)]
         for day in some if progress is not None else ():
             progress(day)  # type: ignore[misc]
-    found.changed = sorted(set(found.changed))
-    found.unchanged = sorted(set(found.unchanged) - set(found.changed) - set(found.refused))
     return found
 
 
@@ -92,30 +93,21 @@ def _portions(days: Sequence[str], counts: dict[str, int]) -> Iterator[list[str]
         yield some
 
 
-def _rebuild(material: Material, found: Rebuilt, actor: str, workspace: Workspace) -> None:
-    use_case, days, lake = material.use_case, material.days, material.lake
-    version, assembled = material.features.version, assemble(material)
-    decisions = workspace.ledger.append_all(
-        [
-            decision_of(use_case, day, assembled.evidence[day], assembled.sources[day].batch, actor)
-            for day in days
-        ]
-    )
+def _rebuild(
+    material: Material, gate: str, actor: str, workspace: Workspace
+) -> tuple[set[str], dict[str, str]]:
+    """Build one feature set; return the days that are others now, and the decisions that refused."""
+    use_case, lake, version = material.use_case, material.lake, material.features.version
+    assembled = assemble(material)
+    decisions = decide_on(use_case, assembled, material.days, actor=actor, ledger=workspace.ledger, gate=gate)
     refused = {str(one.partition): one.id for one in decisions if not one.verdict.opens}
-    open_days = [day for day in days if day not in refused]
-    found.refused |= refused
-    if not open_days:
-        return
-
-    def contents() -> dict[str, str]:
-        stored = records(lake, use_case.name, "features", feature_set_version=version)
-        return {day: stored[day].content_hash for day in open_days if day in stored}
-
-    before = contents()
-    publish(use_case, assembled, open_days, lake)
-    after = contents()
-    for day in open_days:
-        (found.unchanged if before.get(day) == after.get(day) else found.changed).append(day)
+    opened = [day for day in material.days if day not in refused]
+    if not opened:
+        return set(), refused
+    before = records(lake, use_case.name, "features", feature_set_version=version)
+    publish(use_case, assembled, opened, lake)
+    after = records(lake, use_case.name, "features", feature_set_version=version)
+    return {day for day in opened if before.get(day) != after.get(day)}, refused
 
 
 def stale(use_case: UseCase, days: Sequence[str], workspace: Workspace) -> dict[str, str]:
@@ -123,30 +115,22 @@ def stale(use_case: UseCase, days: Sequence[str], workspace: Workspace) -> dict[
 
     A day whose features were never built, or were refused, is none of them.
     """
-    found: dict[str, list[str]] = {}
-    today, *beside = load_feature_sets(use_case, workspace.settings).values()
-    for features, about in [(today, ""), *((other, f" ({other.version})") for other in beside)]:
-        for day, reason in _stale(use_case, features, days, workspace).items():
-            found.setdefault(day, []).append(f"{reason}{about}")
-    return {day: "; ".join(reasons) for day, reasons in sorted(found.items())}
-
-
-def _stale(
-    use_case: UseCase, features: FeatureSet, days: Sequence[str], workspace: Workspace
-) -> dict[str, str]:
-    """Return the days on which one feature set is to be built again, with the reasons."""
     lake, name = workspace.lake, use_case.name
-    ours = records(lake, name, "features", feature_set_version=features.version)
-    of_any = set(lake.partitions(name, "features"))
-    batches = set(lake.partitions(name, "batches"))
-    wanted = [day for day in sorted(set(days)) if day in of_any & batches]
-    current = [day for day in wanted if day in ours]
-    now = Material(use_case, features, current, lake, publish=False).sources() if current else {}
-    reasons = {day: "not built with these definitions" for day in wanted if day not in ours}
-    for day in current:
-        if reason := _difference(FeatureSource.read(ours[day].source_hash), now[day]):
-            reasons[day] = reason
-    return reasons
+    sets = load_feature_sets(use_case, workspace.settings)
+    built = set(lake.partitions(name, "features")) & set(lake.partitions(name, "batches"))
+    wanted = [day for day in sorted(set(days)) if day in built]
+    reasons: dict[str, str] = {}
+    for number, material in enumerate(materials(use_case, sets.values(), wanted, lake)):
+        version = material.features.version
+        stored = records(lake, name, "features", feature_set_version=version)
+        if number == 0:
+            reasons = {day: "the definitions changed since" for day in wanted if day not in stored}
+        current = [day for day in wanted if day in stored]
+        now = replace(material, days=current, publish=False).sources() if current else {}
+        for day in current:
+            if reason := _difference(FeatureSource.read(stored[day].source_hash), now[day]):
+                reasons.setdefault(day, reason)
+    return dict(sorted(reasons.items()))
 
 
 def _difference(made_from: FeatureSource | None, now: FeatureSource) -> str:

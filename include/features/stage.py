@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from include import partitions
@@ -10,17 +10,21 @@ from include.decisions import Decision, Subject, decide
 from include.errors import Awaited, GateRefused, NotFound
 from include.feature_definitions import keep_definitions
 from include.feature_sets import load_feature_sets
-from include.features import gate
 from include.features.assembling import assemble, publish
+from include.features.gate import check
 from include.features.gathering import Material
+from include.features.history import wanted_of
 
 if TYPE_CHECKING:
-    from include.features.gate import FeatureEvidence
-    from include.lake import TableRef
+    from include.feature_sets import FeatureSet
+    from include.features.assembling import Assembled
+    from include.lake import Lake, TableRef
+    from include.ledger import Ledger
     from include.use_case import UseCase
     from include.workspace import Workspace
 
 GATE = "features"
+BESIDE = "features_beside"  # of older definitions, built while models that learned from them are in use
 
 
 def build(
@@ -28,9 +32,7 @@ def build(
 ) -> tuple[Decision, TableRef]:
     """Build, check and publish the features and labels of one data date.
 
-    The daily sums that its features of history follow are brought up to date on the way. Definitions that
-    stand beside today's (`features.beside`) are built first. When one of them is refused, that is in the
-    ledger and nothing else is held back: what is returned is about today's.
+    The daily sums that its features of history follow are brought up to date on the way.
 
     Args:
         use_case: whose partition it is.
@@ -46,32 +48,35 @@ def build(
         UseCaseError: a definition is wrong.
         GateRefused: the features break a rule; their tables are untouched.
     """
-    today, *beside = load_feature_sets(use_case, workspace.settings).values()
-    material = Material(use_case, today, [partition], workspace.lake)
-    if partition not in material.contents:
+    sets = load_feature_sets(use_case, workspace.settings)
+    for features in sets.values():
+        keep_definitions(use_case, features, workspace)
+    today, *beside = materials(use_case, sets.values(), [partition], workspace.lake)
+    if partition not in today.contents:
         name = use_case.name
         raise NotFound(f"No batch of {name} is published for {partition}; run {name}.ingest for it first")
     if patient:
-        _wait(material, partition)
-    for features in beside:
-        _build(replace(material, features=features), partition, actor, workspace)
-    decision, ref = _build(material, partition, actor, workspace)
-    if ref is None:
+        _wait(today, partition)
+    assembled = assemble(today)
+    [decision] = decide_on(use_case, assembled, [partition], actor=actor, ledger=workspace.ledger)
+    if not decision.verdict.opens:
         raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
+    ref = publish(use_case, assembled, [partition], workspace.lake)
+    for older in map(assemble, beside):
+        [verdict] = decide_on(use_case, older, [partition], actor=actor, ledger=workspace.ledger, gate=BESIDE)
+        # Today's features are published whatever becomes of those that models leave behind.
+        if verdict.verdict.opens:
+            publish(use_case, older, [partition], workspace.lake)
     return decision, ref
 
 
-def _build(
-    material: Material, partition: str, actor: str, workspace: Workspace
-) -> tuple[Decision, TableRef | None]:
-    """Build one feature set; nothing is published of one that is refused."""
-    keep_definitions(material.use_case, material.features, workspace)
-    assembled, use_case = assemble(material), material.use_case
-    evidence, batch = assembled.evidence[partition], assembled.sources[partition].batch
-    decision = workspace.ledger.append(decision_of(use_case, partition, evidence, batch, actor))
-    if not decision.verdict.opens:
-        return decision, None
-    return decision, publish(use_case, assembled, [partition], workspace.lake)
+def materials(
+    use_case: UseCase, sets: Iterable[FeatureSet], days: Sequence[str], lake: Lake
+) -> list[Material]:
+    """Return what the tables hold for each of the feature sets that stand side by side."""
+    beside = list(sets)
+    wanted = wanted_of(feature for features in beside for feature in features.of_history)
+    return [Material(use_case, features, wanted, days, lake) for features in beside]
 
 
 def _wait(material: Material, partition: str) -> None:
@@ -82,21 +87,32 @@ def _wait(material: Material, partition: str) -> None:
         )
 
 
-def decision_of(
-    use_case: UseCase, partition: str, evidence: FeatureEvidence, batch: str, actor: str
-) -> Decision:
-    """Judge the features of a partition; `batch` names the content that they were built from."""
-    return decide(
-        gate=GATE,
-        subject=Subject(
-            use_case=use_case.name,
-            partition=partition,
-            as_of=partitions.key_of(partitions.available_at(partition)),
-            actor=actor,
-        ),
-        ruling=gate.check(evidence, use_case.features),
-        evidence=evidence,
-        policy=use_case.features,
-        data_refs=[f"{use_case.name}/batches#{batch}"],
-        mode=use_case.features.mode,
+def decide_on(
+    use_case: UseCase,
+    assembled: Assembled,
+    days: Sequence[str],
+    *,
+    actor: str,
+    ledger: Ledger,
+    gate: str = GATE,
+) -> list[Decision]:
+    """Judge the features of each day and record the decisions, all in one transaction."""
+    return ledger.append_all(
+        [
+            decide(
+                gate=gate,
+                subject=Subject(
+                    use_case=use_case.name,
+                    partition=day,
+                    as_of=partitions.key_of(partitions.available_at(day)),
+                    actor=actor,
+                ),
+                ruling=check(assembled.evidence[day], use_case.features),
+                evidence=assembled.evidence[day],
+                policy=use_case.features,
+                data_refs=[f"{use_case.name}/batches#{assembled.sources[day].batch}"],
+                mode=use_case.features.mode,
+            )
+            for day in days
+        ]
     )

@@ -9,6 +9,8 @@ from pydantic import Field
 from include.decisions import Mode
 from include.use_case_sections.base import Days, Section, Share
 
+Finding = Literal["allow", "warn", "refuse"]
+
 
 class Online(Section):
     """Whether and how single requests are answered."""
@@ -21,8 +23,6 @@ class Online(Section):
 
 # Beside `use_case.yaml`, never elsewhere: no path, and not the file that holds today's definitions.
 BesideFile = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}\.py$")]
-
-Finding = Literal["allow", "warn", "refuse"]
 
 
 class Features(Section):
@@ -49,6 +49,7 @@ class Features(Section):
         120, ge=0, description="patience for a side table whose features declare when_missing='wait'"
     )
     mode: Mode = "fail_closed"
+    online: Online = Online()
     beside: list[BesideFile] = Field(
         default_factory=list,
         description=(
@@ -56,4 +57,3 @@ class Features(Section):
             "every day beside today's while models that learned from them are in use"
         ),
     )
-    online: Online = Online()

@@ -24,8 +24,14 @@ class BuildFeaturesOperator(AirlockOperator):
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
         from include.features.stage import build
 
-        decision, ref = build(use_case, partition_of(context), actor=actor_of(context), workspace=workspace)
-        return {"decision_id": decision.id, "verdict": decision.verdict.value, "features": str(ref)}
+        partition = partition_of(context)
+        decision, ref = build(use_case, partition, actor=actor_of(context), workspace=workspace)
+        references = {"decision_id": decision.id, "verdict": decision.verdict.value, "features": str(ref)}
+        if use_case.features.online.enabled:
+            from include.features.online import refresh
+
+            references["online_as_of"] = refresh(use_case, partition, workspace=workspace)[0].as_of
+        return references
 
 
 class RebuildFeaturesOperator(AirlockOperator):
