@@ -21,6 +21,7 @@ from include.features.catalogue import catalogue
 from include.features.page import publish_page
 from include.features.rebuilding import rebuild, stale
 from include.features.stage import build
+from include.maintenance.feature_sets import remove_unused_feature_sets
 from include.monitoring.stage import monitor
 from include.scoring.stage import score
 from include.settings import PROJECT_ROOT
@@ -210,6 +211,33 @@ def test_the_register_is_of_what_was_declared(workspace, today):
     added = next(one for one in kept["features"] if one["name"] == "thousand_miles")
     assert added["description"] == "distance in thousands of miles"
     assert (added["source"], added["inputs"], added["low"]) == ("row", ["distance"], 0)
+
+
+def test_rows_of_a_set_that_nobody_needs_are_removed(workspace, flying, changed, old, today):
+    name, unused = "flights", "c" * 16
+    for table in ("features", "feature_profiles"):
+        rows = workspace.lake.read(name, table, partitions=DAYS[:3], feature_set_version=old)
+        rows = rows.drop(columns=["ingested_at", "source_hash", "contract_hash", "content_hash"])
+        sources = dict.fromkeys(DAYS[:3], "s")
+        workspace.lake.write_partitions(
+            name, table, rows, source_hashes=sources, contract_hash=unused, version=unused
+        )
+    alone = flying  # no file stands beside today's any more
+    for kept_days in (None, 90, 17):
+        use_case = changed(alone, {"retention.unused_feature_sets_days": kept_days})
+        assert remove_unused_feature_sets(use_case, actor="tests", workspace=workspace) is None
+    use_case = changed(alone, {"retention.unused_feature_sets_days": 16})
+    before = files_of(workspace, old), files_of(workspace, today)
+    decision = remove_unused_feature_sets(use_case, actor="tests", workspace=workspace)
+    assert decision is not None
+    assert list(decision.evidence["removed"]) == [unused]
+    assert set(decision.evidence["kept"]) == {old, today}
+    assert "is in use" in decision.evidence["kept"][old]
+    assert "3 partitions (2013-01-01..2013-01-03) removed" in decision.reasons[0]
+    assert set(workspace.lake.feature_set_versions(name)) == {old, today}
+    assert set(workspace.lake.feature_set_versions(name, "feature_profiles")) == {old, today}
+    assert (files_of(workspace, old), files_of(workspace, today)) == before
+    assert remove_unused_feature_sets(use_case, actor="tests", workspace=workspace) is None
 
 
 @pytest.mark.parametrize(
