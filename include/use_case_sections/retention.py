@@ -15,8 +15,8 @@ Kept = Annotated[int, Field(ge=1, le=36_600)]
 class Retention(Section):
     """For how many days of data time rows are kept; what is not named is kept for ever.
 
-    The exception are rows of feature sets that nobody needs any more. Maintenance removes partitions whose date lies further back than the newest batch, and writes into the
-    ledger what it removed.
+    The exception are rows of feature sets that nobody needs any more. Maintenance removes partitions whose
+    date lies further back than the newest batch, and writes into the ledger what it removed.
     """
 
     days: dict[str, Kept] = Field(
