@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from include.feature_sets import load_features
-from tests.cli import lifecycle_fixture
-from tests.cli.lifecycle_fixture import Installation
+from tests.cli.lifecycle_fixture import Installation, filled
 
 COMMAND = "rebuild-features"
 ADDED = """
@@ -20,21 +19,25 @@ def thousand_miles(rows):
 
 
 @pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    return filled(tmp_path_factory.mktemp("lifecycle"))
+
+
+@pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """An installation whose definitions have changed since; its commands build on each other."""
-    found = lifecycle_fixture.filled(tmp_path_factory.getbasetemp() / "filled")
-    copied = found.copy(tmp_path_factory.mktemp("changed"))
+    copied = filled(tmp_path_factory.mktemp("lifecycle")).copy(tmp_path_factory.mktemp("changed"))
     file = copied.use_cases / "flights" / "features.py"
     file.write_text(file.read_text() + ADDED)
     return copied
 
 
-def test_the_list_says_who_defines_what_and_who_uses_it(filled: Installation) -> None:
-    shown = filled.run("features", "flights", "--check")
+def test_the_list_says_who_defines_what_and_who_uses_it(live: Installation) -> None:
+    shown = live.run("features", "flights", "--check")
     assert shown.exit_code == 0, shown.output
     for said in ("features of today", "champion", "2013-01-01", "2013-01-07", "as their definitions"):
         assert said in shown.output
-    (today,) = filled.json("features", "flights")["sets"]
+    (today,) = live.json("features", "flights")["sets"]
     assert today["role"] == "today"
     assert {one["source"] for one in today["definitions"]["features"]} >= {"row", "joined"}
     assert today["aliases"]["champion"] in today["models"]
@@ -90,14 +93,14 @@ def test_the_page_is_written_where_the_person_stands(changed: Installation, tmp_
     ],
     ids=["reversed", "no date", "unknown use case", "half a range"],
 )
-def test_mistakes_are_said_plainly(filled: Installation, arguments: tuple[str, ...], message: str) -> None:
-    found = filled.run(COMMAND, *arguments)
+def test_mistakes_are_said_plainly(live: Installation, arguments: tuple[str, ...], message: str) -> None:
+    found = live.run(COMMAND, *arguments)
     assert found.exit_code != 0
     assert message in found.output
     assert "Traceback" not in found.output
 
 
-def test_days_of_the_future_are_nothing_to_build(filled: Installation) -> None:
-    found = filled.json(COMMAND, "flights", "--from", "2030-01-01", "--to", "2030-01-02", "--all")
+def test_days_of_the_future_are_nothing_to_build(live: Installation) -> None:
+    found = live.json(COMMAND, "flights", "--from", "2030-01-01", "--to", "2030-01-02", "--all")
     assert found["wanted"] == []
     assert found["rebuilt"] is None
