@@ -54,7 +54,7 @@ def test_a_dry_run_lists_and_builds_nothing(changed: Installation) -> None:
     before = lake.version("flights", "features")
     found = changed.json(COMMAND, "flights", "--from", "2013-01-03", "--to", "2013-01-04", "--dry-run")
     assert found["wanted"] == ["2013-01-03", "2013-01-04"]
-    assert "not built" in found["stale"]["2013-01-03"]
+    assert "definitions changed" in found["stale"]["2013-01-03"]
     assert found["rebuilt"] is None
     assert lake.version("flights", "features") == before
 
