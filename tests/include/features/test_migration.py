@@ -223,6 +223,7 @@ def test_rows_of_a_set_that_nobody_needs_are_removed(workspace, flying, changed,
             name, table, rows, source_hashes=sources, contract_hash=unused, version=unused
         )
     alone = flying  # no file stands beside today's any more
+    assert "new dates cannot be scored" in catalogue(alone, workspace).notes[0]
     for kept_days in (None, 90, 17):
         use_case = changed(alone, {"retention.unused_feature_sets_days": kept_days})
         assert remove_unused_feature_sets(use_case, actor="tests", workspace=workspace) is None
