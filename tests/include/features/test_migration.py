@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from include import partitions
 from include.champions import newest_champion
 from include.errors import ConfigurationError, GateRefused, GateUndecided, NotFound, UseCaseError
+from include.evaluation.stage import evaluate
 from include.feature_definitions import keep_definitions, kept_definitions
 from include.feature_sets import FeatureSet, libraries, load_feature_sets, load_features
 from include.features.catalogue import catalogue
@@ -25,6 +26,7 @@ from include.maintenance.feature_sets import remove_unused_feature_sets
 from include.monitoring.stage import monitor
 from include.scoring.stage import score
 from include.settings import PROJECT_ROOT
+from include.training.stage import train
 from include.training_sets import read_labelled
 from include.workspace import Workspace
 
@@ -102,13 +104,11 @@ def test_what_a_version_defines_is_kept_when_it_is_first_built(workspace, flying
         kept_definitions("flights", "x", workspace)
 
 
-def test_a_changed_definition_refuses_training_with_the_command_to_run(
-    workspace, flying, file, old, through_promotion
-):
+def test_a_changed_definition_refuses_training_with_the_command_to_run(workspace, flying, file, old):
     shutil.copy(file, file.with_name("features_old.py"))
     file.write_text(file.read_text() + ADDED)
     with pytest.raises(GateRefused) as refused:
-        through_promotion(flying, "2013-01-21", workspace)
+        train(flying, "2013-01-21", reason="tests", actor="tests", workspace=workspace)
     command = "./airlock rebuild-features flights --from 2013-01-01 --to 2013-01-20"
     assert command in str(refused.value)
     assert old in str(refused.value)
@@ -181,12 +181,11 @@ def test_a_daily_build_builds_both(workspace, flying, changed, old, today):
     assert standing[old][SCORED] == standing[today][SCORED] == decision.evidence["rows"]
 
 
-def test_the_new_model_is_compared_with_the_champion_on_its_own_rows(
-    workspace, flying, changed, through_promotion
-):
+def test_the_new_model_is_compared_with_the_champion_on_its_own_rows(workspace, flying, changed):
     both = beside(changed, flying, "features_old.py")
+    run = train(both, "2013-01-21", reason="tests", actor="tests", workspace=workspace)
     with suppress(GateRefused, GateUndecided):  # better or not is no matter here
-        through_promotion(both, "2013-01-21", workspace)
+        evaluate(both, run.run_id, "2013-01-21", actor="tests", workspace=workspace)
     newest = workspace.ledger.find(use_case="flights", gate="evaluation")[0]
     assert newest.evidence["champion_state"] == "compared"
     found = catalogue(both, workspace)
