@@ -73,36 +73,36 @@ for _name, _column, _low, _high, _unit in [
         unit=_unit,
     )
 
-# What the days before tell. Late shares of yesterday or of the last week are left out on purpose: measured
-# from February to June 2013 they made models worse, because one bad day says little of the next.
+# What is known of the past. A flight's own record says most; at the start of a history it is null.
+for _name, _by, _window, _value, _few, _description in [
+    ("flight_late_share", ("carrier", "flight"), 28, "label", 5, "late share of this flight, 28 days"),
+    ("flight_delay", ("carrier", "flight"), 28, "arr_delay", 5, "mean delay of this flight, 28 days"),
+    ("route_late_share", ("origin", "dest"), 28, "label", 5, "late share of this route, 28 days"),
+    ("destination_late_share", ("dest",), 1, "label", 3, "late share to this airport, the day before"),
+]:
+    features.history(
+        name=_name,
+        kind="number",
+        by=_by,
+        window_days=_window,
+        measure="mean",
+        value=_value,
+        min_values=_few,
+        max_null_share=1.0,
+        low=-120 if _value == "arr_delay" else 0,
+        high=3000 if _value == "arr_delay" else 1,
+        description=_description,
+        unit="minutes" if _value == "arr_delay" else "share",
+    )
+
 features.history(
     name="flights_in_hour",
     kind="number",
     by=("origin", "hour"),
     window_days=7,
     measure="count",
-    description="flights of the last 7 days planned there in the same hour",
+    low=0,
+    high=1400,
+    description="flights from there in the same hour, past 7 days",
     unit="flights",
-)
-features.history(
-    name="late_share_of_hour",
-    kind="number",
-    by=("origin", "hour"),
-    window_days=28,
-    value="label",
-    # Without a past there is no share: in the first days of a history all are null.
-    max_null_share=1.0,
-    description="of the flights of the last 28 days from there in the same hour, share that was late",
-    unit="share",
-)
-features.history(
-    name="late_share_of_flight",
-    kind="number",
-    by=("carrier", "flight", "origin"),
-    window_days=28,
-    value="label",
-    min_values=5,
-    max_null_share=1.0,
-    description="of the last 28 days of the same flight number, share that was late",
-    unit="share",
 )
