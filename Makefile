@@ -14,7 +14,7 @@ BIN := .venv/bin
 WEEKS ?= 8
 ONCE ?=
 
-.PHONY: help install demo demo-stop up-local down-local topology test lint types unit lifecycle bench gate-faults docs lock clean
+.PHONY: help install demo demo-stop up-local down-local topology test lint types audit unit lifecycle bench gate-faults docs lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,12 @@ lint: install ## style and common mistakes
 types: install ## static types
 	$(BIN)/mypy
 
+# --strict: what the index does not know of was not looked at, and that is no pass.
+audit: install ## known vulnerabilities of the pinned packages; asks the package index, so not in `make test`
+	$(BIN)/pip-audit --strict --progress-spinner off --disable-pip --no-deps \
+	  -r requirements.txt -r requirements-dev.txt \
+	  $$(sed -nE 's/^([A-Z][A-Za-z0-9-]+) +.+/--ignore-vuln \1/p' audit-exceptions.txt)
+
 unit: install ## tests of the library, the DAGs and the command line, without servers
 	$(BIN)/python -m pytest -m "not servers" -n 2 --dist loadfile
 
@@ -75,6 +81,8 @@ docs: install ## make the generated pages of docs/ again
 lock: install ## compile the pinned requirement files again
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \
 	  requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \
+	  requirements-local.in -o requirements-local.txt
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \
 	  requirements-dev.in -o requirements-dev.txt
 

@@ -41,7 +41,7 @@ _LIBRARIES = {
 }
 
 # Settings that no child process needs; the password lies in the file that Airflow reads.
-_PRIVATE = {"airflow_password"}
+_PRIVATE = {"airflow_password", "api_token"}
 
 # How long a writer waits for another one before SQLite says "database is locked".
 _SQLITE_PATIENCE_SECONDS = 60

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from include.settings import Settings
 
 SIGNATURE = "model.sig"
+ABOUT = "MLmodel"
+STORED_AS = "skops"
+# Pickle in its disguises, and modules that MLflow would put on the import path.
+_RUNS_CODE = {".pkl", ".pickle", ".cloudpickle", ".joblib", ".dill", ".pt", ".npy", ".py"}
 # MLflow writes it beside the files when it downloads a registered version.
 _WRITTEN_ON_DOWNLOAD = "registered_model_meta"
 # What our own models need beyond the types that skops trusts by itself.
@@ -53,6 +57,30 @@ def check_digest(folder: Path, *, uri: str, recorded: str) -> None:
         raise ArtefactCorrupted(
             f"The files of model {uri} hash to {found[:16]}…, recorded was {recorded[:16]}…: they "
             f"were changed. Nothing was loaded; restore them, or remove {folder} if it is only the local copy"
+        )
+
+
+def check_format(folder: Path, *, uri: str) -> None:
+    """Check that loading a model runs no code that its files bring along.
+
+    Raises:
+        ArtefactCorrupted: it is stored otherwise than as skops, which is what Airlock writes.
+    """
+    import yaml
+
+    try:
+        about = yaml.safe_load((folder / ABOUT).read_text(encoding="utf-8"))
+        stored = about["flavors"]["sklearn"]["serialization_format"]
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise ArtefactCorrupted(
+            f"Model {uri} does not say how it is stored ({type(error).__name__} in {ABOUT}). Nothing was "
+            "loaded; train it again"
+        ) from error
+    code = sorted(path.name for path in folder.rglob("*") if path.suffix in _RUNS_CODE)
+    if stored != STORED_AS or code:
+        raise ArtefactCorrupted(
+            f"Model {uri} is stored as {stored!r}{' with ' + ', '.join(code) if code else ''}, and loading "
+            f"that could run anything. Nothing was loaded; train it again, as {STORED_AS}"
         )
 
 

@@ -18,12 +18,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from include.errors import ConfigurationError
+from include.errors import ConfigurationError, UseCaseError
 from include.settings import Settings
-from include.use_case import UseCase
+from include.use_case import UseCase, read_yaml
 from include.use_case_sections import Contract
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ _DOMAIN = "airlock"
 _SWITCHES = {"severity", "mode", "extra_columns", "masking", "undeclared"}
 _UNSAID = ""
 _SECTIONS = ("contract", "source", "privacy")
-_MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -190,12 +188,9 @@ def read_flags(path: Path) -> dict[str, str | bool]:
         ConfigurationError: it cannot be read, or holds something else.
     """
     try:
-        with path.open("rb") as file:
-            content = yaml.safe_load(file.read(_MAX_BYTES)) or {}
-    except OSError as error:
-        raise ConfigurationError(f"flags in {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise ConfigurationError(f"flags in {path} are not readable as YAML: {_line(error)}") from error
+        content = read_yaml(path) or {}
+    except UseCaseError as error:
+        raise ConfigurationError(f"flags in {_line(error)}") from error
     if not isinstance(content, dict):
         raise ConfigurationError(f"flags in {path} are no mapping of names to values")
     for name, value in content.items():

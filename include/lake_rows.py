@@ -26,7 +26,7 @@ class Audit:
     ingested_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-def as_arrow(rows: pd.DataFrame, audit: Audit, known: DeltaTable | None) -> pa.Table:
+def as_arrow(audited: pd.DataFrame, known: DeltaTable | None) -> pa.Table:
     """Convert to Arrow. Columns that the table has already keep their types, so an all-null day changes none.
 
     Raises:
@@ -34,7 +34,6 @@ def as_arrow(rows: pd.DataFrame, audit: Audit, known: DeltaTable | None) -> pa.T
     """
     import pyarrow as pa
 
-    audited = rows.assign(**vars(audit))
     schema = _schema(pa.Schema.from_pandas(audited, preserve_index=False), known)
     try:
         return pa.Table.from_pandas(audited, schema=schema, preserve_index=False)

@@ -118,33 +118,13 @@ class Ledger:
         Recording the same ruling on the same evidence again is not a new fact: when the newest decision about
         this subject has the same fingerprint, that one is returned and nothing is written.
         """
+        return self.append_all([decision])[0]
+
+    def append_all(self, decisions: Sequence[Decision]) -> list[Decision]:
+        """Record decisions in their order and in one transaction, each as `append` would."""
         with self._connection(writes=True) as connection:
             _lock(connection)
-            newest = connection.execute(_about(decision).limit(1)).one_or_none()
-            if newest is not None and newest.fingerprint == decision.fingerprint:
-                return _decision(newest)
-            head = connection.execute(_head_query()).one_or_none()
-            previous = head.hash if head is not None else GENESIS
-            recorded = decision.model_copy(update={"id": digest([previous, decision.fingerprint])[:32]})
-            payload = canonical_json(recorded)
-            recorded_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-            _keep_policy(connection, decision)
-            connection.execute(
-                _decisions.insert().values(
-                    sequence=head.sequence + 1 if head is not None else 1,
-                    **{
-                        name: getattr(recorded, name)
-                        for name in ("id", "use_case", "gate", "partition", "as_of")
-                    },
-                    verdict=recorded.verdict.value,
-                    fingerprint=recorded.fingerprint,
-                    payload=payload,
-                    recorded_at=recorded_at,
-                    previous_hash=previous,
-                    hash=_row_hash(previous, payload, recorded_at),
-                )
-            )
-        return recorded
+            return [_append(connection, decision) for decision in decisions]
 
     def get(self, decision_id: str) -> Decision:
         """Return one decision by its id or by an unambiguous beginning of it."""
@@ -241,6 +221,31 @@ class Ledger:
                 "off. Restore the ledger from a backup"
             )
         return count, previous
+
+
+def _append(connection: sa.Connection, decision: Decision) -> Decision:
+    newest = connection.execute(_about(decision).limit(1)).one_or_none()
+    if newest is not None and newest.fingerprint == decision.fingerprint:
+        return _decision(newest)
+    head = connection.execute(_head_query()).one_or_none()
+    previous = head.hash if head is not None else GENESIS
+    recorded = decision.model_copy(update={"id": digest([previous, decision.fingerprint])[:32]})
+    payload = canonical_json(recorded)
+    recorded_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    _keep_policy(connection, decision)
+    connection.execute(
+        _decisions.insert().values(
+            sequence=head.sequence + 1 if head is not None else 1,
+            **{name: getattr(recorded, name) for name in ("id", "use_case", "gate", "partition", "as_of")},
+            verdict=recorded.verdict.value,
+            fingerprint=recorded.fingerprint,
+            payload=payload,
+            recorded_at=recorded_at,
+            previous_hash=previous,
+            hash=_row_hash(previous, payload, recorded_at),
+        )
+    )
+    return recorded
 
 
 def _keep_policy(connection: sa.Connection, decision: Decision) -> None:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from include.artefacts import TRUSTED_TYPES, Seal, check_digest, model_digest
+from include.artefacts import STORED_AS, TRUSTED_TYPES, Seal, check_digest, check_format, model_digest
 from include.errors import NotFound
-from include.mlflow_outages import mlflow_outages
+from include.mlflow_outages import mlflow_outages, without_login
 from include.run_files import RunFiles
 from include.settings import Settings
 
@@ -40,6 +40,7 @@ DECISION_TAG = "airlock.training_decision"
 TABLES_TAG = "airlock.table_versions"
 AS_OF_TAG = "airlock.as_of"
 HOLDOUT_TAG = "airlock.holdout_partitions"
+FEATURES_TAG = "airlock.feature_set_version"
 REFERENCE_FILE = "reference.parquet"
 GOLDEN_FILE = "golden.parquet"
 RECIPE_FILE = "recipe.json"
@@ -66,7 +67,7 @@ class Registry(RunFiles):
     saves_models = True
 
     def __init__(self, settings: Settings) -> None:
-        self._home, self._uri = settings.home.resolve(), settings.mlflow
+        self._home, self._uri = settings.home.resolve(), without_login(settings.mlflow)
         self._is_local = self._uri.startswith("sqlite:///")
         self._seal = Seal(settings)
         # MLflow would retry an absent server for minutes; the task's own retries are a better place to wait.
@@ -191,7 +192,7 @@ class Registry(RunFiles):
                 input_example=input_example,
                 # Without it MLflow starts a process to find out, which takes many seconds.
                 pip_requirements=requirements,
-                serialization_format="skops",
+                serialization_format=STORED_AS,
                 skops_trusted_types=[*TRUSTED_TYPES, *trusted_types],
                 pyfunc_predict_fn=predict_method,
                 extra_files=[str(path) for path in sorted(Path(folder).iterdir())] or None,
@@ -209,7 +210,8 @@ class Registry(RunFiles):
         """Return a local copy of a model's files, checked against its recorded hash and its signature.
 
         Raises:
-            ArtefactCorrupted: the files differ from what was trained, or the signature does not hold.
+            ArtefactCorrupted: the files differ from what was trained, the signature does not hold, or loading
+                them could run code.
         """
         cache = self._home / "cache" / "models" / model.sha256
         if not cache.is_dir():
@@ -225,6 +227,7 @@ class Registry(RunFiles):
                         raise
         check_digest(cache, uri=model.uri, recorded=model.sha256)
         self._seal.verify(cache, model.uri)
+        check_format(cache, uri=model.uri)
         return cache
 
     def load(self, model: LoggedModel) -> Any:

@@ -48,8 +48,12 @@ class Settings(BaseSettings):
     ledger_url: SecretStr = Field(
         SecretStr(""), description="SQLAlchemy URL of the ledger; empty: SQLite in <home>"
     )
+    online_store_url: SecretStr = Field(
+        SecretStr(""),
+        description="where features for requests are kept, sqlite:///… or redis://…; empty: SQLite in <home>",
+    )
     mlflow_tracking_uri: str = Field(
-        "", description="MLflow server or database; empty: SQLite in <home>/mlflow"
+        "", repr=False, description="MLflow server or database; empty: SQLite in <home>/mlflow"
     )
     s3_endpoint_url: str = Field("", description="address of an S3 server other than AWS")
     s3_region: str = Field("us-east-1", description="region name used for S3")
@@ -85,8 +89,30 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="address alerts are posted to, https or on this machine; empty: none",
     )
+    alert_slack_url: SecretStr = Field(
+        SecretStr(""), description="incoming webhook of Slack that alerts are posted to; empty: none"
+    )
+    alert_smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="mail server for alerts, smtp://user:password@host:587 or smtps://...; empty: none",
+    )
+    alert_mail_from: str = Field("airlock@localhost", description="address that mailed alerts come from")
+    alert_mail_to: str = Field(
+        "", description="addresses that alerts are mailed to, separated by commas; empty: none"
+    )
     alert_connection: str = Field(
-        "", description="Airflow connection that holds this address instead; empty: none"
+        "",
+        description="Airflow connections that hold such addresses instead, by type; separated by commas",
+    )
+    private_hosts: str = Field(
+        "",
+        description="hosts on private networks that alerts may be sent to, separated by commas; empty: none",
+    )
+    production: bool = Field(
+        False, description="changes go through Airflow's API alone, by its roles, see docs/roles.md"
+    )
+    api_token: SecretStr = Field(
+        SecretStr(""), description="token of Airflow's API for the command line in production; empty: none"
     )
     mlflow_database_url: SecretStr = Field(
         SecretStr(""),
@@ -133,7 +159,9 @@ class Settings(BaseSettings):
         True, description="tell OpenLineage of what every task read and wrote, see docs/lineage.md"
     )
     openlineage_transport: str = Field(
-        "", description="OpenLineage transport as JSON; empty: the file <home>/lineage/events.jsonl"
+        "",
+        repr=False,
+        description="OpenLineage transport as JSON; empty: the file <home>/lineage/events.jsonl",
     )
 
     @classmethod
@@ -174,12 +202,34 @@ class Settings(BaseSettings):
         return self.ledger_url.get_secret_value() or f"sqlite:///{self.home / 'ledger.db'}"
 
     @property
+    def online_store(self) -> str:
+        """URL of the online store, with its password: never log it."""
+        return self.online_store_url.get_secret_value() or f"sqlite:///{self.home / 'online.db'}"
+
+    @property
+    def reachable_hosts(self) -> frozenset[str]:
+        """Hosts on private networks that alerts may be sent to, in small letters."""
+        return frozenset(_listed(self.private_hosts.lower()))
+
+    @property
+    def mail_receivers(self) -> list[str]:
+        return _listed(self.alert_mail_to)
+
+    @property
+    def alert_connections(self) -> list[str]:
+        return _listed(self.alert_connection)
+
+    @property
     def public_address(self) -> str:
         return (self.public_url or f"http://{self.airflow_host}:{self.airflow_port}").rstrip("/")
 
     @property
     def mlflow(self) -> str:
         return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 @lru_cache(maxsize=1)

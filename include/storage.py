@@ -107,7 +107,13 @@ class LocalStore(ObjectStore):
         return Path(self.url.removeprefix("file://"))
 
     def _path(self, key: str) -> Path:
-        return self._root / checked_key(key)
+        path = self._root / checked_key(key)
+        # Whoever may put files into the landing folder must not lead readers to other files of the machine.
+        if not path.resolve().is_relative_to(self._root.resolve()):
+            raise ConfigurationError(
+                f"{self.address(key)} is a link that leads out of its root folder; put the file itself there"
+            )
+        return path
 
     def put(self, key: str, content: bytes) -> None:
         path = self._path(key)

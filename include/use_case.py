@@ -233,7 +233,7 @@ def read_use_case(path: Path) -> UseCase:
         UseCaseError: the file is wrong; each line of the message is one mistake with its place and remedy.
     """
     shown = path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path
-    content = _content(path, shown)
+    content = read_yaml(path, shown)
     if not isinstance(content, dict):
         raise UseCaseError(f"{shown}: holds no mapping of sections; start with `name: {path.parent.name}`")
     try:
@@ -253,13 +253,19 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises:
         UseCaseError: it cannot be read, or holds something else.
     """
-    content = _content(path, path)
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise UseCaseError(f"{path}: holds no mapping of sections")
     return content
 
 
-def _content(path: Path, shown: Path) -> Any:
+def read_yaml(path: Path, shown: Path | None = None) -> Any:
+    """Read a YAML file without what makes a small file large: no aliases, no depth, no repeated names.
+
+    Raises:
+        UseCaseError: it cannot be read, is too large, or is no such YAML; the message names the line.
+    """
+    shown = shown or path
     try:
         with path.open("rb") as file:
             raw = file.read(_MAX_BYTES + 1)

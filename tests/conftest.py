@@ -13,7 +13,7 @@ import pytest
 from include.settings import PROJECT_ROOT, Settings
 from include.use_case import UseCase, read_use_case
 from include.workspace import Workspace
-from tests import servers
+from tests import servers, without_spark  # noqa: F401
 from tests.kills import Victims
 
 LANDED = ("2013-01-01", "2013-02-12")
@@ -88,6 +88,22 @@ def postgres_server() -> Iterator[str]:
 def postgres_url(postgres_server: str) -> str:
     """SQLAlchemy URL of a fresh database on a real PostgreSQL."""
     return servers.new_database(postgres_server)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    with servers.redis_server() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """URL of an emptied server that speaks Redis."""
+    import redis
+
+    with redis.Redis.from_url(redis_server) as client:
+        client.flushall()
+    return redis_server
 
 
 @pytest.fixture(scope="session")

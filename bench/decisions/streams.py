@@ -11,7 +11,8 @@ import pandas as pd
 from cli.landing import FIRST, LAST, land_flights
 from include import partitions
 from include.feature_sets import load_features
-from include.features.building import build_features, build_labels
+from include.features.building import build_features
+from include.features.labels import build_labels
 from include.settings import get_settings
 from include.use_case import UseCase, load_use_case
 
@@ -41,7 +42,7 @@ def flights_and_weather() -> tuple[UseCase, dict[str, pd.DataFrame], dict[str, p
         land_flights(folder, FIRST, LAST)
         before: list[pd.DataFrame] = []
         for day in partitions.span(FIRST, LAST):
-            known = {"known_at": partitions.available_at(day)}
+            known = {"partition": day, "known_at": partitions.available_at(day)}
             if (path := Path(folder, "weather", f"{day}.parquet")).is_file():
                 weather[day] = pd.read_parquet(path).assign(**known)
                 before = [*before, weather[day]][-2:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+import json
 import logging
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger("airlock.alerts")
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.CRITICAL}
-_SECONDS = 10.0
-_SERVER_ERROR = 500
+_OK, _SERVER_ERROR = range(200, 300), 500
 _TOO_MANY = 429
 
 
@@ -47,58 +46,41 @@ class WebhookChannel:
 
     Args:
         address: https, or http on this machine.
-    """
-
-    def __init__(self, address: str) -> None:
-        self._address = checked_address(address)
-
-    def send(self, message: Message) -> None:
-        import httpx
-
-        host = urlsplit(self._address).hostname
-        body = {"text": message.text, **message.model_dump()}
-        try:
-            answer = httpx.post(
-                self._address,
-                json=body,
-                headers={"Idempotency-Key": message.id},
-                timeout=_SECONDS,
-                follow_redirects=False,
-                trust_env=False,
-            )
-        except httpx.HTTPError as error:
-            raise Outage(f"The webhook at {host} does not answer ({type(error).__name__})") from None
-        if answer.status_code >= _SERVER_ERROR or answer.status_code == _TOO_MANY:
-            raise Outage(f"The webhook at {host} answered {answer.status_code}")
-        if not answer.is_success:
-            raise ConfigurationError(
-                f"The webhook at {host} refuses alerts with {answer.status_code}; correct its address in "
-                "AIRLOCK_ALERT_WEBHOOK_URL or the Airflow connection"
-            )
-
-
-def checked_address(address: str) -> str:
-    """Return the address if alerts may be posted there.
+        private_hosts: names of hosts on private networks that may be reached.
 
     Raises:
-        ConfigurationError: it is neither https nor http on this machine.
+        ConfigurationError: alerts may not be posted to such an address.
     """
-    parts = urlsplit(address)
-    if parts.scheme == "https" and parts.hostname:
-        return address
-    if parts.scheme == "http" and _is_loopback(parts.hostname):
-        return address
-    shown = f"{parts.scheme or 'no scheme'}, host {parts.hostname or 'missing'}"
-    raise ConfigurationError(
-        f"Alerts cannot be posted to an address like this ({shown}); give an https address, or http on this "
-        "machine"
-    )
+
+    def __init__(self, address: str, *, private_hosts: frozenset[str] = frozenset()) -> None:
+        from include.alerts.reaching import checked_url
+
+        self._address = checked_url(address, private_hosts=private_hosts)
+        self._private_hosts = private_hosts
+
+    def send(self, message: Message) -> None:
+        from include.alerts.reaching import post
+
+        host = urlsplit(self._address).hostname
+        body = json.dumps(self.body(message)).encode()
+        headers = {"Idempotency-Key": message.id}
+        status = post(self._address, body=body, headers=headers, private_hosts=self._private_hosts)
+        if status >= _SERVER_ERROR or status == _TOO_MANY:
+            raise Outage(f"The webhook at {host} answered {status}")
+        if status not in _OK:
+            raise ConfigurationError(
+                f"The webhook at {host} refuses alerts with {status}; correct its address in "
+                "AIRLOCK_ALERT_WEBHOOK_URL, AIRLOCK_ALERT_SLACK_URL or the Airflow connection"
+            )
+
+    def body(self, message: Message) -> dict[str, object]:
+        """Return the document: a text for a chat and the parts beside it."""
+        return {"text": message.text, **message.model_dump()}
 
 
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
+class SlackChannel(WebhookChannel):
+    """An incoming webhook of Slack, which takes a text alone and gives some signs a meaning."""
+
+    def body(self, message: Message) -> dict[str, object]:
+        text = message.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return {"text": text}

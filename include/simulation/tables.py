@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, NoReturn
 
 from include.errors import ConfigurationError, NotFound
-from include.hashing import hash_rows
-from include.lake import Lake, TableRef
-from include.lake_rows import Audit, as_arrow
+from include.hashing import digest
+from include.lake import FEATURE_SET_VERSION, PARTITION, Lake, TableRef
+from include.lake_writing import Replacement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,8 +83,26 @@ class SimulatedLake(Lake):
     def version(self, use_case: str, table: str) -> int:
         return self._table(table)[1]
 
-    def partitions(self, use_case: str, table: str, *, version: int | None = None) -> list[str]:
-        return sorted(self._visible(table))
+    def partitions(
+        self,
+        use_case: str,
+        table: str,
+        *,
+        version: int | None = None,
+        feature_set_version: str | None = None,
+    ) -> list[str]:
+        parts = self._visible(table).items()
+        return sorted(key for key, part in parts if _of(part, feature_set_version).num_rows)
+
+    def feature_set_versions(
+        self, use_case: str, table: str = "features", *, version: int | None = None
+    ) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for key, part in sorted(self._visible(table).items()):
+            if FEATURE_SET_VERSION in part.column_names:
+                for row in part[FEATURE_SET_VERSION].value_counts().to_pylist():
+                    found.setdefault(row["values"], {})[key] = row["counts"]
+        return {version: found[version] for version in sorted(set(found) - {None})}
 
     def read(
         self,
@@ -95,6 +113,7 @@ class SimulatedLake(Lake):
         columns: Sequence[str] | None = None,
         version: int | None = None,
         known_by: date | None = None,
+        feature_set_version: str | None = None,
     ) -> pd.DataFrame:
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -108,7 +127,7 @@ class SimulatedLake(Lake):
         keys = sorted(parts) if partitions is None else sorted(set(partitions) & set(parts))
         schema = next(iter(self._table(table)[0].parts.values())).schema
         chosen = [parts[key] for key in keys] or [schema.empty_table()]
-        rows = pa.concat_tables(chosen, promote_options="default")
+        rows = _of(pa.concat_tables(chosen, promote_options="default"), feature_set_version)
         if known_by is not None:
             rows = rows.filter(pc.less_equal(rows["known_at"], pa.scalar(known_by)))
         if columns is not None:
@@ -130,28 +149,45 @@ class SimulatedLake(Lake):
             if not column or column in part.column_names
         }
 
-    def content_hash(self, use_case: str, table: str, partition: str) -> str | None:
+    def content_hash(
+        self, use_case: str, table: str, partition: str, *, feature_set_version: str | None = None
+    ) -> str | None:
         part = self._visible(table).get(partition)
-        return part["content_hash"][0].as_py() if part is not None and part.num_rows else None
+        if part is None:
+            return None
+        found = _hashes(part, feature_set_version)
+        return found[0] if len(found) == 1 else digest(found) if found else None
 
-    def write_partition(
+    def write_partitions(
         self,
         use_case: str,
         table: str,
-        partition: str,
         rows: pd.DataFrame,
         *,
-        source_hash: str,
+        source_hashes: Mapping[str, str],
         contract_hash: str,
+        version: str | None = None,
     ) -> TableRef:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         if self._shared.of(table).parts:
             raise ConfigurationError(f"{table} is shared by all policies of a simulation; it is written once")
         own = self._own.setdefault(table, _Table())
-        content = hash_rows(rows, salt=f"{source_hash}{contract_hash}")
-        if self.content_hash(use_case, table, partition) != content:
-            own.parts[partition] = as_arrow(rows, Audit(partition, source_hash, contract_hash, content), None)
+        replacement = Replacement.of(rows, source_hashes, contract_hash, version)
+        held = {day: _hashes(part, version) for day, part in own.parts.items()}
+        changed = replacement.without(held) if own.parts else replacement
+        if changed.contents:
+            written = changed.table(None)
+            for day in changed.contents:
+                mine = written.filter(pc.field(PARTITION) == day)
+                others = _others(own.parts.get(day, mine), version)
+                # Without a row nothing tells the types, so an empty part joins no other.
+                kept = [part for part in (others, mine) if part.num_rows] or [others]
+                own.parts[day] = pa.concat_tables(kept, promote_options="default")
             own.version += 1
-        return TableRef(use_case=use_case, table=table, version=own.version, first=partition, last=partition)
+        first, last = min(source_hashes), max(source_hashes)
+        return TableRef(use_case=use_case, table=table, version=own.version, first=first, last=last)
 
     def write_batches(
         self,
@@ -178,3 +214,26 @@ class SimulatedLake(Lake):
 
     def _no_delta(self, table: str) -> NoReturn:
         raise ConfigurationError(f"A simulation keeps {table} in memory and has no Delta table; use read()")
+
+
+def _of(part: pa.Table, feature_set_version: str | None) -> pa.Table:
+    import pyarrow.compute as pc
+
+    if feature_set_version is None:
+        return part
+    if FEATURE_SET_VERSION not in part.column_names:
+        return part.slice(0, 0)
+    return part.filter(pc.field(FEATURE_SET_VERSION) == feature_set_version)
+
+
+def _others(part: pa.Table, feature_set_version: str | None) -> pa.Table:
+    """Return the rows that a write of one feature set leaves as they are."""
+    import pyarrow.compute as pc
+
+    if feature_set_version is None or FEATURE_SET_VERSION not in part.column_names:
+        return part.slice(0, 0)
+    return part.filter(pc.field(FEATURE_SET_VERSION) != feature_set_version)
+
+
+def _hashes(part: pa.Table, feature_set_version: str | None) -> list[str]:
+    return sorted(set(_of(part, feature_set_version)["content_hash"].to_pylist()))

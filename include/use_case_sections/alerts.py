@@ -9,20 +9,20 @@ from pydantic import Field, model_validator
 from include.use_case_sections.base import Section
 
 AlertSeverity = Literal["info", "warning", "critical"]
-ChannelName = Literal["log", "webhook"]
+ChannelName = Literal["log", "webhook", "slack", "email"]
 
 
 class Route(Section):
     """From this severity on, alerts go to these channels."""
 
     severity: AlertSeverity
-    channels: list[ChannelName] = Field(description="`webhook` is silent while no address is configured")
+    channels: list[ChannelName] = Field(description="all but `log` are silent while no address is configured")
 
 
 def _usual_routes() -> list[Route]:
     return [
         Route(severity="info", channels=["log"]),
-        Route(severity="warning", channels=["log", "webhook"]),
+        Route(severity="warning", channels=["log", "webhook", "slack", "email"]),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow.sdk import BaseNotifier
 
@@ -59,22 +60,54 @@ def alerting(use_case: str, *gates: str) -> dict[str, Any]:
 
 
 def channels(settings: Settings) -> dict[str, Channel]:
-    """Return the channels of this installation by name."""
-    from include.alerts.channels import LogChannel, WebhookChannel
+    """Return the channels of this installation by name: what the settings say, then what connections hold.
+
+    Raises:
+        ConfigurationError: an address is none that alerts may be sent to.
+    """
+    from include.alerts.channels import LogChannel, SlackChannel, WebhookChannel
+    from include.alerts.mail import MailChannel
 
     found: dict[str, Channel] = {"log": LogChannel()}
-    address = settings.alert_webhook_url.get_secret_value() or _connected(settings.alert_connection)
-    if address:
-        found["webhook"] = WebhookChannel(address)
+    addresses = {
+        "webhook": settings.alert_webhook_url.get_secret_value(),
+        "slack": settings.alert_slack_url.get_secret_value(),
+        "email": settings.alert_smtp_url.get_secret_value(),
+    }
+    for connection_id in settings.alert_connections:
+        name, address = _connected(connection_id)
+        addresses[name] = addresses[name] or address
+    hosts = settings.reachable_hosts
+    if address := addresses["webhook"]:
+        found["webhook"] = WebhookChannel(address, private_hosts=hosts)
+    if address := addresses["slack"]:
+        found["slack"] = SlackChannel(address, private_hosts=hosts)
+    if address := addresses["email"]:
+        found["email"] = MailChannel(
+            address,
+            sender=settings.alert_mail_from,
+            receivers=settings.mail_receivers,
+            private_hosts=hosts,
+        )
     return found
 
 
-def _connected(connection_id: str) -> str:
-    """Return the address in an Airflow connection: its extra field `url`, or https, host and password."""
-    if not connection_id:
-        return ""
+def _connected(connection_id: str) -> tuple[str, str]:
+    """Return which channel an Airflow connection is for, by its type, and the address that it holds.
+
+    The extra field `url` is a whole address; without it, it is put together from host and password as the
+    providers of Airflow do.
+    """
     from airflow.sdk import BaseHook
 
     connection = BaseHook.get_connection(connection_id)
     url = connection.extra_dejson.get("url")
-    return str(url) if url else f"https://{connection.host}/{connection.password or ''}"
+    if connection.conn_type == "smtp":
+        scheme = "smtp" if connection.extra_dejson.get("disable_ssl") else "smtps"
+        login = f"{quote(connection.login or '', safe='')}:{quote(connection.password or '', safe='')}@"
+        port = f":{connection.port}" if connection.port else ""
+        return "email", str(url or f"{scheme}://{login if connection.login else ''}{connection.host}{port}")
+    name = "slack" if (connection.conn_type or "").startswith("slack") else "webhook"
+    base = (connection.host or "").rstrip("/")
+    base = base if "://" in base else f"https://{base}"
+    return name, str(url or f"{base}/{connection.password or ''}")

@@ -11,7 +11,8 @@ import pytest
 from include.errors import UseCaseError
 from include.feature_kinds import JoinedFeature
 from include.feature_sets import FeatureSet, load_features
-from include.features.building import build_features, build_labels
+from include.features.building import build_features
+from include.features.labels import build_labels
 from include.settings import PROJECT_ROOT
 
 HEAD = "from include.feature_sets import FeatureSet\n\nfeatures = FeatureSet()\n\n"

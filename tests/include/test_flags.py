@@ -95,8 +95,8 @@ def test_a_wrong_flag_leaves_the_others_in_force(flights, flags):
 
 def test_a_file_that_somebody_named_must_exist(flights, tmp_path):
     missing = Settings(_env_file=None, home=tmp_path, flags_file=str(tmp_path / "none.yaml"))
-    assert "none.yaml cannot be read" in switched(flights, missing)[1].problems[0]
-    with pytest.raises(ConfigurationError, match=r"none.yaml cannot be read: No such file"):
+    assert "none.yaml: cannot be read" in switched(flights, missing)[1].problems[0]
+    with pytest.raises(ConfigurationError, match=r"none.yaml: cannot be read: No such file"):
         read_flags(tmp_path / "none.yaml")
 
 

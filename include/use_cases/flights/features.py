@@ -60,6 +60,8 @@ def arrival_minute(rows: pd.DataFrame) -> pd.Series:
     high=200,
     description="flights planned there in the same hour",
     unit="flights",
+    scope="batch",
+    online="may_be_missing",
 )
 def flights_in_hour(rows: pd.DataFrame) -> pd.Series:
     return rows.groupby(["origin", "hour"])["origin"].transform("size").astype("float64")

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from include.errors import UseCaseError
 from include.feature_sets import FeatureSet, load_features
-from include.features.building import build_features, build_labels, row_keys
+from include.features.building import build_features
+from include.features.labels import build_labels
+from include.row_keys import row_keys
 
 MIDNIGHT = datetime(2013, 1, 9, 5, tzinfo=UTC)  # in New York
 KNOWN = date(2013, 1, 10)
+DAY = "2013-01-09"
 LEAD, TOLERANCE = 60, 240
 NUMBER = {"kind": "number", "inputs": ["seats"], "description": "none"}
 
@@ -26,18 +29,14 @@ def trips_at(minutes, stations=None, **columns):
     """Return rows of trips that leave so many minutes after midnight."""
     frame = pd.DataFrame({"trip": range(len(minutes)), "leaves": [moment(minute) for minute in minutes]})
     frame["station"] = ["JFK"] * len(minutes) if stations is None else stations
-    return (
-        frame.assign(seats=100.0, known_at=KNOWN) | columns
-        if False
-        else frame.assign(**{"seats": 100.0, "known_at": KNOWN} | columns)
-    )
+    return frame.assign(**{"seats": 100.0, "known_at": KNOWN, "partition": DAY} | columns)
 
 
 def rain(points, known=KNOWN):
     """Return rows of weather from (station, minutes after midnight, inches)."""
     frame = pd.DataFrame(points, columns=["station", "minutes", "rain"])
     frame["measured"] = [moment(minute) for minute in frame.pop("minutes")]
-    return frame.assign(rain=frame["rain"].astype("float64"), known_at=known)
+    return frame.assign(rain=frame["rain"].astype("float64"), known_at=known, partition=DAY)
 
 
 def rainy(lead=LEAD, tolerance=TOLERANCE):
@@ -64,7 +63,10 @@ def of_rows(build, **options):
 
 
 def built(trips, features, rows, weather=None):
-    return build_features(trips, features, rows, {} if weather is None else {"weather": weather})
+    """Build, and return the rows in the order in which they were given."""
+    found, outside = build_features(trips, features, rows, {} if weather is None else {"weather": weather})
+    order = pd.Index(found["row_key"]).get_indexer(row_keys(trips, rows))
+    return found.take(order).reset_index(drop=True), outside[DAY]
 
 
 @pytest.fixture(scope="module")
@@ -135,9 +137,8 @@ def test_the_join_agrees_with_a_slow_one(trips, events, weathers, lead, toleranc
 def test_weather_from_the_future_changes_no_earlier_flight(real, minute, value):
     """Rows planted one second after the newest that a departure may see, at every airport."""
     use_case, features, rows, weather = real
-    leaves = pd.to_datetime(rows["time_hour"], utc=True)
     until = MIDNIGHT + timedelta(minutes=minute)
-    planted = pd.DataFrame({"origin": ["EWR", "JFK", "LGA"], "known_at": KNOWN}).assign(
+    planted = pd.DataFrame({"origin": ["EWR", "JFK", "LGA"], "known_at": KNOWN, "partition": DAY}).assign(
         time_hour=(until - timedelta(minutes=60) + timedelta(seconds=1)).isoformat(),
         wind_speed=value,
         precip=value,
@@ -145,7 +146,8 @@ def test_weather_from_the_future_changes_no_earlier_flight(real, minute, value):
     )
     before, _ = build_features(use_case, features, rows, {"weather": weather})
     after, _ = build_features(use_case, features, rows, {"weather": pd.concat([weather, planted])})
-    pd.testing.assert_frame_equal(before[leaves <= until], after[leaves <= until])
+    early = before["event_time"] <= until
+    pd.testing.assert_frame_equal(before[early], after[early])
 
 
 def test_weather_that_may_be_seen_changes_the_flights_after_it(real):
@@ -153,10 +155,8 @@ def test_weather_that_may_be_seen_changes_the_flights_after_it(real):
     at = MIDNIGHT + timedelta(hours=12)
     planted = pd.DataFrame(
         {"origin": ["JFK"], "time_hour": at.isoformat(), "wind_speed": 77.0, "known_at": KNOWN}
-    )
-    found, _ = build_features(
-        use_case, features, rows, {"weather": pd.concat([weather, planted.assign(known_at=KNOWN)])}
-    )
+    ).assign(partition=DAY)
+    found, _ = build_features(use_case, features, rows, {"weather": pd.concat([weather, planted])})
     gusty = found[found["wind_speed"] == 77.0]
     assert set(gusty["origin"]) == {"JFK"}
     assert gusty["event_time"].min() >= at + timedelta(minutes=60)
@@ -269,7 +269,8 @@ def test_a_wrong_definition_is_named(trips, build, message):
 
 def test_cancelled_flights_have_no_label(real):
     use_case, _, rows, _ = real
-    label = build_labels(use_case, rows, "2013-01-09")["label"]
+    named = build_labels(use_case, rows, DAY).set_index("row_key")["label"]
+    label = named.loc[row_keys(use_case, rows)].reset_index(drop=True)
     cancelled = rows["arr_delay"].isna()
     assert cancelled.sum() > 0
     assert label.isna().equals(cancelled)
