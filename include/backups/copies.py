@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from include.alerts.deliveries import Deliveries
 from include.backups import databases
 from include.backups.checks import Finding, findings, table_versions
 from include.errors import ConfigurationError, NotFound
@@ -165,6 +166,7 @@ def _databases(settings: Settings) -> dict[str, str]:
         Path(mlflow.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     SqlAlchemyStore(mlflow, artifacts_root(settings))  # type: ignore[no-untyped-call]  # it makes the tables
     Ledger(settings.ledger).verify()
+    Deliveries(settings.ledger).done()
     return {"ledger": settings.ledger, "mlflow": mlflow}
 
 

@@ -55,7 +55,8 @@ def load(url: str, folder: Path, *, changed: dict[str, str] | None = None) -> di
     counts = {}
     with _connection(url, writes=True) as connection:
         tables = _tables(connection)
-        unknown = {path.stem for path in folder.glob("*.jsonl")} - {table.name for table in tables}
+        kept = {path.stem for path in folder.glob("*.jsonl") if path.stat().st_size}
+        unknown = kept - {table.name for table in tables}
         if unknown:
             raise ConfigurationError(
                 f"This database has no table {', '.join(sorted(unknown))}: restore with the release that "
