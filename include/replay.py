@@ -44,6 +44,7 @@ GATES = {
     "alert": "include.alerts.gate:check",
     "watch": "include.maintenance.watch:check",
     "retention": "include.maintenance.retention:check",
+    "feature_sets": "include.maintenance.feature_sets:check",
     "alias": "include.maintenance.stage:check_alias",
 }
 # What a gate takes beside evidence and policy, by the place of the setting: its decisions do not hold it.

@@ -24,9 +24,9 @@ _NAMED = 10
 @click.command(
     epilog=examples(
         "./airlock features flights",
-        "./airlock features flights --check          exit code 1 when days are to be built again",
+        "./airlock features flights --check      exit code 1 when days are to be built again",
         "./airlock features flights --page features.html",
-        "./airlock features flights --json | jq '.sets[0].definitions.features[].name'",
+        "./airlock features flights --json | jq '.sets[].version'",
     ),
 )
 @click.argument("use_case")

@@ -52,12 +52,22 @@ class EnforceRetentionOperator(AirlockOperator):
     """Remove what is older than the use case keeps, and write into the ledger what was removed."""
 
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
+        from include.maintenance.feature_sets import remove_unused_feature_sets
         from include.maintenance.retention import enforce_retention
 
-        decision = enforce_retention(use_case, actor=actor_of(context), workspace=workspace)
-        if decision is None:
-            raise NothingToDo(f"Nothing of {use_case.name} is older than its retention.days")
-        return {"decision_id": decision.id, "removed": decision.reasons}
+        actor = actor_of(context)
+        decisions = [
+            decision
+            for enforce in (enforce_retention, remove_unused_feature_sets)
+            if (decision := enforce(use_case, actor=actor, workspace=workspace)) is not None
+        ]
+        if not decisions:
+            raise NothingToDo(f"Nothing of {use_case.name} is older than its retention allows")
+        return {
+            "decision_id": decisions[0].id,
+            "decisions": [decision.id for decision in decisions],
+            "removed": [reason for decision in decisions for reason in decision.reasons],
+        }
 
 
 class MaintainTablesOperator(AirlockOperator):
