@@ -8,7 +8,7 @@ head that `airlock verify` prints in another place and pass it to the next `veri
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -69,6 +69,8 @@ class Ledger:
     """
 
     def __init__(self, url: str) -> None:
+        # Told of each decision after it is recorded, not of one that stood there already.
+        self.on_record: Callable[[Decision], None] | None = None
         try:
             self._url = make_url(url)
         except sa.exc.ArgumentError as error:
@@ -144,6 +146,8 @@ class Ledger:
                     hash=_row_hash(previous, payload, recorded_at),
                 )
             )
+        if self.on_record is not None:
+            self.on_record(recorded)
         return recorded
 
     def get(self, decision_id: str) -> Decision:

@@ -42,6 +42,7 @@ GATES = {
     "trigger_outcome": "include.monitoring.outcomes:check",
     "alert": "include.alerts.gate:check",
     "watch": "include.maintenance.watch:check",
+    "deadline": "include.maintenance.deadline:check",
     "retention": "include.maintenance.retention:check",
     "alias": "include.maintenance.stage:check_alias",
 }

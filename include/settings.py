@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     airflow_password: SecretStr = Field(
         SecretStr(""), description="password of that user; empty: drawn at random"
     )
+    airflow_users: str = Field(
+        "", description="more users as name:role, separated by commas; roles: viewer, user, op, admin"
+    )
     public_url: str = Field(
         "",
         description="address at which people reach the Airflow UI, for links; empty: host and port",

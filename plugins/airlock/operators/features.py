@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class BuildFeaturesOperator(AirlockOperator):
     """Build, check and publish the features and labels of the run's partition."""
 
+    stage = "features"
+
     reads = ("batches", "side tables")
     writes = ("features", "labels", "feature_profiles")
 
