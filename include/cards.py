@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from include.champions import GATE as PROMOTION
 from include.champions import ROLLBACK
 from include.decisions import Decision
+from include.registry import FEATURES_TAG
 
 if TYPE_CHECKING:
     from include.use_case import UseCase
@@ -126,7 +127,7 @@ def _data(tags: Mapping[str, str]) -> list[str]:
                 ("held out", tags.get("airlock.holdout_partitions", "")),
                 ("without usable rows", tags.get("airlock.missing_partitions") or "none"),
                 ("training set", tags.get("airlock.training_set", "")),
-                ("features", tags.get("airlock.feature_set_version", "")),
+                ("features", tags.get(FEATURES_TAG, "")),
             ],
         ),
     ]

@@ -9,6 +9,7 @@
     ├── GateUndecided             a gate had too little evidence; the door stays shut, nothing is wrong
     ├── NothingToDo               the stage has no work yet, for example no champion to score with
     │   └── TrainingNotNeeded     the policy held a scheduled training back; the decision is in the ledger
+    ├── Awaited                   what a stage waits for is not there yet; looking again later may help
     ├── RequestRefused            features of a request cannot be given as a batch would give them
     ├── NotFound                  a name, partition, decision or file does not exist
     ├── BatchUnreadable           the bytes of a landed file are not what its name says
@@ -72,6 +73,10 @@ class TrainingNotNeeded(NothingToDo):
     def __init__(self, reason: str, *, decision_id: str) -> None:
         self.decision_id = decision_id
         super().__init__(reason)
+
+
+class Awaited(AirlockError):  # noqa: N818 -- not a failure: the task looks again later
+    """What a stage waits for is not there yet."""
 
 
 class RequestRefused(AirlockError):  # noqa: N818

@@ -21,6 +21,8 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -130,14 +132,26 @@ class FeatureSet:
 
     @property
     def version(self) -> str:
-        """Hash of all definitions: what they declare, and the code of the files where their functions stand.
+        """Hash of all definitions: what they declare, their code, and the libraries that compute them.
 
-        The whole file counts, because a function may use helpers and constants; comments and layout do not.
+        Of the code the whole files count where functions stand, because a function may use helpers and
+        constants; comments and layout do not. Of pandas and numpy the major and minor version count.
         """
         declared = [_declared(feature) for feature in self.features]
-        functions = [feature.build for feature in self.features if isinstance(feature, RowFeature)]
+        return digest([declared, self.code, libraries()])[:16]
+
+    @property
+    def code(self) -> list[str]:
+        """Code of the files where the functions stand, without comments and layout."""
+        functions = [feature.build for feature in self.of_rows]
         files = {inspect.getfile(inspect.unwrap(function)) for function in functions}
-        return digest([declared, sorted(_code(Path(file)) for file in files)])[:16]
+        return sorted(_code(Path(file)) for file in files)
+
+
+@cache
+def libraries(names: tuple[str, ...] = ("numpy", "pandas")) -> dict[str, str]:
+    """Return major and minor version of libraries; by default of those whose release may change a value."""
+    return {name: ".".join(metadata.version(name).split(".")[:2]) for name in names}
 
 
 def _declared(feature: Feature) -> dict[str, object]:
@@ -155,7 +169,34 @@ def load_features(use_case: UseCase, settings: Settings) -> FeatureSet:
         UseCaseError: the file is missing, fails, declares nothing, or a feature reads a column that does not
             exist or is known only after the outcome.
     """
-    path = settings.use_cases_dir / use_case.name / "features.py"
+    return _load(settings.use_cases_dir / use_case.name / "features.py", use_case)
+
+
+def load_feature_sets(use_case: UseCase, settings: Settings) -> dict[str, FeatureSet]:
+    """Return today's features, and after them those that stand beside it in `features.beside`, by version.
+
+    Raises:
+        UseCaseError: as `load_features`, for any of the files; one lies outside the use case's folder; two
+            of them define the same features.
+    """
+    folder = settings.use_cases_dir / use_case.name
+    today = load_features(use_case, settings)
+    found, files = {today.version: today}, {today.version: "features.py"}
+    for name in use_case.features.beside:
+        path = folder / name
+        if path.is_symlink() or path.resolve().parent != folder.resolve():
+            raise UseCaseError(f"features.beside: {name} leads out of {folder}; keep the file itself there")
+        features = _load(path, use_case)
+        if features.version in found:
+            raise UseCaseError(
+                f"features.beside: {name} defines the same features as {files[features.version]} (version "
+                f"{features.version}); remove it from the list"
+            )
+        found[features.version], files[features.version] = features, name
+    return found
+
+
+def _load(path: Path, use_case: UseCase) -> FeatureSet:
     # A name of its own for every file, so that two use cases never see each other's module.
     name = f"airlock_features_{use_case.name}_{abs(hash(path))}"
     spec = importlib.util.spec_from_file_location(name, path)

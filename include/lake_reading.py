@@ -100,9 +100,11 @@ class LakeReader:
             return sorted(self._versions(delta).get(feature_set_version, {}))
         return sorted({str(found[PARTITION]) for found in delta.partitions()})
 
-    def feature_set_versions(self, use_case: str, table: str = "features") -> dict[str, dict[str, int]]:
+    def feature_set_versions(
+        self, use_case: str, table: str = "features", *, version: int | None = None
+    ) -> dict[str, dict[str, int]]:
         """Return the feature sets that stand in a table: version -> partition -> rows, in order."""
-        delta = self.find(use_case, table)
+        delta = self.find(use_case, table, version)
         return {} if delta is None else self._versions(delta)
 
     def _versions(self, delta: DeltaTable) -> dict[str, dict[str, int]]:

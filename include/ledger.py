@@ -120,35 +120,17 @@ class Ledger:
         Recording the same ruling on the same evidence again is not a new fact: when the newest decision about
         this subject has the same fingerprint, that one is returned and nothing is written.
         """
+        return self.append_all([decision])[0]
+
+    def append_all(self, decisions: Sequence[Decision]) -> list[Decision]:
+        """Record decisions in their order and in one transaction, each as `append` would."""
         with self._connection(writes=True) as connection:
             _lock(connection)
-            newest = connection.execute(_about(decision).limit(1)).one_or_none()
-            if newest is not None and newest.fingerprint == decision.fingerprint:
-                return _decision(newest)
-            head = connection.execute(_head_query()).one_or_none()
-            previous = head.hash if head is not None else GENESIS
-            recorded = decision.model_copy(update={"id": digest([previous, decision.fingerprint])[:32]})
-            payload = canonical_json(recorded)
-            recorded_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-            _keep_policy(connection, decision)
-            connection.execute(
-                _decisions.insert().values(
-                    sequence=head.sequence + 1 if head is not None else 1,
-                    **{
-                        name: getattr(recorded, name)
-                        for name in ("id", "use_case", "gate", "partition", "as_of")
-                    },
-                    verdict=recorded.verdict.value,
-                    fingerprint=recorded.fingerprint,
-                    payload=payload,
-                    recorded_at=recorded_at,
-                    previous_hash=previous,
-                    hash=_row_hash(previous, payload, recorded_at),
-                )
-            )
-        if self.on_record is not None:
-            self.on_record(recorded)
-        return recorded
+            found = [_append(connection, decision) for decision in decisions]
+        for decision, new in found:
+            if new and self.on_record is not None:
+                self.on_record(decision)
+        return [decision for decision, _ in found]
 
     def get(self, decision_id: str) -> Decision:
         """Return one decision by its id or by an unambiguous beginning of it."""
@@ -245,6 +227,32 @@ class Ledger:
                 "off. Restore the ledger from a backup"
             )
         return count, previous
+
+
+def _append(connection: sa.Connection, decision: Decision) -> tuple[Decision, bool]:
+    """Return the decision as it is recorded, and whether it was not there before."""
+    newest = connection.execute(_about(decision).limit(1)).one_or_none()
+    if newest is not None and newest.fingerprint == decision.fingerprint:
+        return _decision(newest), False
+    head = connection.execute(_head_query()).one_or_none()
+    previous = head.hash if head is not None else GENESIS
+    recorded = decision.model_copy(update={"id": digest([previous, decision.fingerprint])[:32]})
+    payload = canonical_json(recorded)
+    recorded_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    _keep_policy(connection, decision)
+    connection.execute(
+        _decisions.insert().values(
+            sequence=head.sequence + 1 if head is not None else 1,
+            **{name: getattr(recorded, name) for name in ("id", "use_case", "gate", "partition", "as_of")},
+            verdict=recorded.verdict.value,
+            fingerprint=recorded.fingerprint,
+            payload=payload,
+            recorded_at=recorded_at,
+            previous_hash=previous,
+            hash=_row_hash(previous, payload, recorded_at),
+        )
+    )
+    return recorded, True
 
 
 def _keep_policy(connection: sa.Connection, decision: Decision) -> None:

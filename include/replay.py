@@ -28,6 +28,7 @@ GATES = {
     "release": "include.ingestion.release_gate:check_release",
     "discard": "include.ingestion.release_gate:check_discard",
     "features": "include.features.gate:check",
+    "features_beside": "include.features.gate:check",
     "training": "include.training.gate:check",
     "evaluation": "include.evaluation.gate:check",
     "approval": "include.promotion.approving:check",

@@ -56,6 +56,7 @@ class LabelledRows:
         missing: asked-for partitions that hold no usable row.
         impossible: rows that cannot be what they say, by what is wrong with them. Those whose event comes
             after the as-of are left out.
+        built_otherwise: asked-for partitions that hold features of other versions only, by version.
         content: hash of the partitions' contents; it stays when other partitions are written.
     """
 
@@ -64,6 +65,7 @@ class LabelledRows:
     missing: list[str]
     content: str
     impossible: dict[str, int] = field(default_factory=dict)
+    built_otherwise: dict[str, list[str]] = field(default_factory=dict)
 
     def of(self, days: list[str]) -> pd.DataFrame:
         """Return the rows of some partitions."""
@@ -71,7 +73,13 @@ class LabelledRows:
 
 
 def read_labelled(
-    use_case: UseCase, days: list[str], as_of: str, lake: Lake, *, versions: dict[str, int] | None = None
+    use_case: UseCase,
+    days: list[str],
+    as_of: str,
+    lake: Lake,
+    *,
+    feature_set_version: str | None = None,
+    versions: dict[str, int] | None = None,
 ) -> LabelledRows:
     """Read the rows of some partitions whose features and labels were known by the as-of.
 
@@ -80,6 +88,7 @@ def read_labelled(
         days: partitions to read.
         as_of: data time by which a row and its label must have been known.
         lake: where the tables lie.
+        feature_set_version: whose features; None where the tables are known to hold one set only.
         versions: table versions to read; the newest where left out.
     """
     import pandas as pd
@@ -90,7 +99,14 @@ def read_labelled(
         empty = pd.DataFrame(columns=[ROW_KEY, PARTITION, "feature_set_version", LABEL])
         return LabelledRows(rows=empty, refs=[], missing=days, content=digest([]))
     frames = {
-        table: lake.read(use_case.name, table, partitions=days, version=version, known_by=known_by)
+        table: lake.read(
+            use_case.name,
+            table,
+            partitions=days,
+            version=version,
+            known_by=known_by,
+            feature_set_version=feature_set_version if table == "features" else None,
+        )
         for table, version in versions.items()
     }
     labels = frames["labels"][[PARTITION, ROW_KEY, LABEL, "known_at"]].dropna(subset=[LABEL])
@@ -116,7 +132,20 @@ def read_labelled(
         missing=[day for day in days if day not in present],
         content=digest([sorted(set(frame["content_hash"])) for _, frame in sorted(frames.items())]),
         impossible={fault: count for fault, count in impossible.items() if count},
+        built_otherwise=_built_otherwise(use_case, days, feature_set_version, versions["features"], lake),
     )
+
+
+def _built_otherwise(
+    use_case: UseCase, days: list[str], wanted: str | None, version: int, lake: Lake
+) -> dict[str, list[str]]:
+    """Return the days without rows of the wanted feature set, by the others that stand there."""
+    if wanted is None:
+        return {}
+    standing = lake.feature_set_versions(use_case.name, version=version)
+    lacking = set(days) - set(standing.pop(wanted, {}))
+    found = {other: sorted(lacking & set(there)) for other, there in standing.items()}
+    return {other: there for other, there in found.items() if there}
 
 
 def _event_dates(use_case: UseCase, features: pd.DataFrame) -> pd.Series:

@@ -53,6 +53,11 @@ class Workspace:
         return open_store(f"{self.settings.lake.rstrip('/')}/_reports", self.settings)
 
     @cached_property
+    def definitions(self) -> ObjectStore:
+        """What each version of each feature set defines; never overwritten."""
+        return open_store(f"{self.settings.lake.rstrip('/')}/_definitions", self.settings)
+
+    @cached_property
     def lake(self) -> Lake:
         return Lake.from_settings(self.settings)
 

@@ -22,6 +22,7 @@ from include.settings import PROJECT_ROOT
 
 # What the forked processes find imported. None of these may have started a thread by being imported.
 _PRELOADED = [
+    "tests.without_spark",
     "boto3",
     "deltalake",
     "great_expectations",

@@ -250,12 +250,14 @@ def _holdout_contaminated(use_case: UseCase, as_of: str, workspace: Workspace) -
 
 def _label_leaked(use_case: UseCase, as_of: str, workspace: Workspace) -> Caught:
     """Write the label, thinly veiled, into a feature of every day, and train."""
+    from include.feature_sets import load_features
     from include.lake import AUDIT_COLUMNS, PARTITION, ROW_KEY
     from include.training.stage import train
 
     lake, name = workspace.lake, use_case.name
-    for day in lake.partitions(name, "features"):
-        rows = lake.read(name, "features", partitions=[day])
+    version = load_features(use_case, workspace.settings).version
+    for day in lake.partitions(name, "features", feature_set_version=version):
+        rows = lake.read(name, "features", partitions=[day], feature_set_version=version)
         labels = lake.read(name, "labels", partitions=[day])[[ROW_KEY, "label"]]
         label = rows[[ROW_KEY]].merge(labels, on=ROW_KEY, how="left")["label"].astype("float64").fillna(0.5)
         leaking = rows.assign(distance=(rows["distance"] * 0.01 + 900 * label.to_numpy()))
@@ -269,6 +271,7 @@ def _label_leaked(use_case: UseCase, as_of: str, workspace: Workspace) -> Caught
             leaking[kept],
             source_hash="leak",
             contract_hash=rows["contract_hash"].iloc[0],
+            version=version,
         )
     return _attempt(
         "label leak",

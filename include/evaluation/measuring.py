@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from include.evaluation.rules.estimating import estimated
 from include.feature_sets import FeatureSet, load_features
 from include.lake import LABEL, PARTITION, ROW_KEY
 from include.problems import kind_of
-from include.registry import BASELINE_TAG, HOLDOUT_TAG, MODEL_TAG, Registry
+from include.registry import BASELINE_TAG, FEATURES_TAG, HOLDOUT_TAG, MODEL_TAG, TABLES_TAG, Registry
 from include.row_keys import row_keys
 from include.training_sets import LabelledRows
 from include.use_case import UseCase
@@ -90,9 +91,11 @@ def measured(
     if not holdout.judgeable:
         return evidence
     champion = newest_champion(workspace.ledger, use_case.name, other_than=run_id)
-    alone = _case(use_case, registry.run(run_id), as_of, holdout, workspace)
-    state, opponent = _comparable(champion, as_of, alone.model, registry)
-    case = _against(alone, state, opponent)
+    run = registry.run(run_id)
+    alone = _case(use_case, run, as_of, holdout, workspace)
+    rows = None if champion is None else _champion_rows(champion, run, as_of, holdout, workspace)
+    state, opponent = _comparable(champion, as_of, rows, alone.model, registry)
+    case = _against(alone, state, opponent, rows)
     losses = _day_losses(case)
     return evidence.model_copy(
         update={
@@ -170,14 +173,42 @@ def _case(use_case: UseCase, run: Run, as_of: str, holdout: Holdout, workspace: 
     )
 
 
-def _against(case: Case, state: ChampionState, opponent: Any) -> Case:
+def _against(case: Case, state: ChampionState, opponent: Any, rows: pd.DataFrame | None) -> Case:
     if state != "compared":
         return replace(case, champion_state=state)
-    return replace(case, champion_state=state, champion_score=case.kind.scores(opponent, case.rows))
+    asked = case.rows if rows is None else rows
+    return replace(case, champion_state=state, champion_score=case.kind.scores(opponent, asked))
+
+
+def _champion_rows(
+    champion: Champion, run: Run, as_of: str, holdout: Holdout, workspace: Workspace
+) -> pd.DataFrame | None:
+    """Return the holdout as the champion's own definitions built it; None where they are the candidate's.
+
+    None also where they did not build every row: the champion is then asked about the candidate's.
+    """
+    wanted, use_case = champion.feature_set_version, str(run.data.tags["airlock.use_case"])
+    if wanted == run.data.tags[FEATURES_TAG]:
+        return None
+    own = workspace.lake.read(
+        use_case,
+        "features",
+        partitions=sorted(set(holdout.days)),
+        version=json.loads(run.data.tags[TABLES_TAG])["features"],
+        known_by=partitions.parse(as_of),
+        feature_set_version=wanted,
+    )
+    keys = [PARTITION, ROW_KEY]
+    joined = holdout.rows[keys].merge(own, on=keys, how="left", validate="one_to_one", indicator=True)
+    return joined if (joined["_merge"] == "both").all() else None
 
 
 def _comparable(
-    champion: Champion | None, as_of: str, candidate: Any, registry: Registry
+    champion: Champion | None,
+    as_of: str,
+    rows: pd.DataFrame | None,
+    candidate: Any,
+    registry: Registry,
 ) -> tuple[ChampionState, Any]:
     """Say whether the champion can be compared with a candidate, and return its model if so."""
     if champion is None:
@@ -186,7 +217,7 @@ def _comparable(
         return "newer", None
     model = registry.load(champion.model)
     # Not asked of the rows: a table keeps the column of a feature that was removed, without values.
-    if not set(model.feature_names_in_) <= set(candidate.feature_names_in_):
+    if rows is None and not set(model.feature_names_in_) <= set(candidate.feature_names_in_):
         return "incompatible", None
     return "compared", model
 

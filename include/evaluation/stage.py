@@ -14,7 +14,15 @@ from include.errors import ConfigurationError, GateRefused, GateUndecided
 from include.evaluation import gate
 from include.evaluation.figures import Difference, Estimate, EvaluationEvidence
 from include.evaluation.measuring import GATE, measured
-from include.registry import AS_OF_TAG, CANDIDATE, HOLDOUT_TAG, MODEL_TAG, TABLES_TAG, Registry
+from include.registry import (
+    AS_OF_TAG,
+    CANDIDATE,
+    FEATURES_TAG,
+    HOLDOUT_TAG,
+    MODEL_TAG,
+    TABLES_TAG,
+    Registry,
+)
 from include.saved_models import check_saved
 from include.training_sets import read_labelled
 from include.use_case import UseCase
@@ -49,7 +57,14 @@ def evaluate(use_case: UseCase, run_id: str, as_of: str, *, actor: str, workspac
         raise ConfigurationError(f"Run {run_id} was trained as of {trained}, not {as_of}; ask with its own")
     # The run's own holdout: whatever the declaration says by now, no other days were kept from it.
     holdout = partitions.span(*tags[HOLDOUT_TAG].split(".."))
-    labelled = read_labelled(use_case, holdout, as_of, workspace.lake, versions=json.loads(tags[TABLES_TAG]))
+    labelled = read_labelled(
+        use_case,
+        holdout,
+        as_of,
+        workspace.lake,
+        feature_set_version=tags[FEATURES_TAG],
+        versions=json.loads(tags[TABLES_TAG]),
+    )
     check_saved(use_case, run_id, registry, threads=workspace.settings.omp_num_threads)
     evidence = measured(use_case, run_id, as_of, labelled, workspace)
     decision = workspace.ledger.append(

@@ -2,155 +2,117 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from include import partitions
 from include.decisions import Decision, Subject, decide
-from include.errors import GateRefused, NotFound
-from include.feature_kinds import JoinedFeature
-from include.feature_sets import FeatureSet, load_features
-from include.features import gate
-from include.features.building import build_features
-from include.features.labels import build_labels
-from include.hashing import digest
-from include.lake import LABEL, ROW_KEY, SIDE_TABLE_PREFIX, Lake, TableRef
-from include.stats.profile import profile_frame
-from include.use_case import UseCase
-from include.workspace import Workspace
+from include.errors import Awaited, GateRefused, NotFound
+from include.feature_definitions import keep_definitions
+from include.feature_sets import load_feature_sets
+from include.features.assembling import assemble, publish
+from include.features.gate import check
+from include.features.gathering import Material
+from include.features.history import wanted_of
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from include.feature_sets import FeatureSet
+    from include.features.assembling import Assembled
+    from include.lake import Lake, TableRef
+    from include.ledger import Ledger
+    from include.use_case import UseCase
+    from include.workspace import Workspace
 
 GATE = "features"
-_MINUTES_OF_A_DAY = 24 * 60
-
-
-@dataclass(frozen=True)
-class _Built:
-    """Features and labels of one partition, not published yet.
-
-    Attributes:
-        out_of_range: values that were made null, by feature.
-        source_hash: of the batch and of the side tables that they were built from.
-    """
-
-    features: FeatureSet
-    rows: pd.DataFrame
-    labels: pd.DataFrame
-    out_of_range: dict[str, int]
-    source_hash: str
+BESIDE = "features_beside"  # of older definitions, built while models that learned from them are in use
 
 
 def build(
-    use_case: UseCase, partition: str, *, actor: str, workspace: Workspace
+    use_case: UseCase, partition: str, *, actor: str, workspace: Workspace, patient: bool = False
 ) -> tuple[Decision, TableRef]:
     """Build, check and publish the features and labels of one data date.
 
+    The daily sums that its features of history follow are brought up to date on the way.
+
+    Args:
+        use_case: whose partition it is.
+        partition: its key.
+        actor: who asked.
+        workspace: where the tables and the ledger are.
+        patient: whether to wait for a side table that is not there yet, where its features want that;
+            otherwise such a partition is refused.
+
     Raises:
         NotFound: no batch was published for this partition.
-        GateRefused: the features break a rule; the tables are untouched.
+        Awaited: a side table is not there yet; nothing was decided.
+        UseCaseError: a definition is wrong.
+        GateRefused: the features break a rule; their tables are untouched.
     """
-    lake, name = workspace.lake, use_case.name
-    features = load_features(use_case, workspace.settings)
-    rows = lake.read(name, "batches", partitions=[partition])
-    if rows.empty:
+    sets = load_feature_sets(use_case, workspace.settings)
+    for features in sets.values():
+        keep_definitions(use_case, features, workspace)
+    today, *beside = materials(use_case, sets.values(), [partition], workspace.lake)
+    if partition not in today.contents:
+        name = use_case.name
         raise NotFound(f"No batch of {name} is published for {partition}; run {name}.ingest for it first")
-    side_tables = _side_tables(use_case, features, partition, lake)
-    built_rows, out_of_range = build_features(use_case, features, rows, side_tables)
-    built_rows = built_rows.drop(columns="partition")
-    built = _Built(
-        features=features,
-        rows=built_rows,
-        labels=build_labels(use_case, rows, partition),
-        out_of_range=out_of_range[partition],
-        source_hash=digest([_content(rows), *(_content(table) for table in side_tables.values())]),
-    )
-    evidence = _evidence(built, batch_rows=len(rows))
-    decision = workspace.ledger.append(
-        decide(
-            gate=GATE,
-            subject=Subject(
-                use_case=name,
-                partition=partition,
-                as_of=partitions.key_of(partitions.available_at(partition)),
-                actor=actor,
-            ),
-            ruling=gate.check(evidence, use_case.features),
-            evidence=evidence,
-            policy=use_case.features,
-            data_refs=[f"{name}/batches#{_content(rows)}"],
-            mode=use_case.features.mode,
-        )
-    )
+    if patient:
+        _wait(today, partition)
+    assembled = assemble(today)
+    [decision] = decide_on(use_case, assembled, [partition], actor=actor, ledger=workspace.ledger)
     if not decision.verdict.opens:
         raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
-    return decision, _publish(use_case, partition, built, lake)
+    ref = publish(use_case, assembled, [partition], workspace.lake)
+    for older in map(assemble, beside):
+        [verdict] = decide_on(use_case, older, [partition], actor=actor, ledger=workspace.ledger, gate=BESIDE)
+        # Today's features are published whatever becomes of those that models leave behind.
+        if verdict.verdict.opens:
+            publish(use_case, older, [partition], workspace.lake)
+    return decision, ref
 
 
-def _side_tables(
-    use_case: UseCase, features: FeatureSet, partition: str, lake: Lake
-) -> dict[str, pd.DataFrame]:
-    """Read the side tables of the date and of the days before, as far as its events look back."""
-    reach: dict[str, int] = {}
-    for feature in features.features:
-        if isinstance(feature, JoinedFeature):
-            minutes = feature.lead_minutes + feature.tolerance_minutes
-            days = math.ceil(minutes / _MINUTES_OF_A_DAY)
-            reach[feature.table] = max(days, reach.get(feature.table, 0))
-    return {
-        table: lake.read(
-            use_case.name,
-            f"{SIDE_TABLE_PREFIX}{table}",
-            partitions=partitions.span(partitions.shift(partition, -days), partition),
+def materials(
+    use_case: UseCase, sets: Iterable[FeatureSet], days: Sequence[str], lake: Lake
+) -> list[Material]:
+    """Return what the tables hold for each of the feature sets that stand side by side."""
+    beside = list(sets)
+    wanted = wanted_of(feature for features in beside for feature in features.of_history)
+    return [Material(use_case, features, wanted, days, lake) for features in beside]
+
+
+def _wait(material: Material, partition: str) -> None:
+    wanted = {one.table for one in material.features.joined_ones if one.when_missing == "wait"}
+    if missing := sorted(wanted & set(material.missing_tables(partition))):
+        raise Awaited(
+            f"Nothing was published yet of {', '.join(missing)} for {partition}, and its features wait for it"
         )
-        for table, days in sorted(reach.items())
-    }
 
 
-def _content(rows: pd.DataFrame) -> str:
-    return digest(sorted(set(rows["content_hash"])))[:16]
-
-
-def _evidence(built: _Built, *, batch_rows: int) -> gate.FeatureEvidence:
-    features = built.features
-    nulls = built.rows[features.names].isna().sum()
-    return gate.FeatureEvidence(
-        feature_set_version=features.version,
-        features=len(features.names),
-        batch_rows=batch_rows,
-        rows=len(built.rows),
-        repeated_keys=int(built.rows[ROW_KEY].duplicated().sum()),
-        labelled=int(built.labels[LABEL].notna().sum()),
-        nulls={str(name): int(count) for name, count in nulls.items() if count},
-        max_null_shares={
-            feature.name: feature.max_null_share
-            for feature in features.features
-            if feature.max_null_share is not None
-        },
-        out_of_range=built.out_of_range,
+def decide_on(
+    use_case: UseCase,
+    assembled: Assembled,
+    days: Sequence[str],
+    *,
+    actor: str,
+    ledger: Ledger,
+    gate: str = GATE,
+) -> list[Decision]:
+    """Judge the features of each day and record the decisions, all in one transaction."""
+    return ledger.append_all(
+        [
+            decide(
+                gate=gate,
+                subject=Subject(
+                    use_case=use_case.name,
+                    partition=day,
+                    as_of=partitions.key_of(partitions.available_at(day)),
+                    actor=actor,
+                ),
+                ruling=check(assembled.evidence[day], use_case.features),
+                evidence=assembled.evidence[day],
+                policy=use_case.features,
+                data_refs=[f"{use_case.name}/batches#{assembled.sources[day].batch}"],
+                mode=use_case.features.mode,
+            )
+            for day in days
+        ]
     )
-
-
-def _publish(use_case: UseCase, partition: str, built: _Built, lake: Lake) -> TableRef:
-    """Write labels and profile first and the features last: whoever sees the features finds the others."""
-    features = built.features
-    profile = profile_frame(built.rows, numbers=features.numbers, categories=features.categories)
-    tables = {
-        "labels": built.labels,
-        "feature_profiles": profile.assign(known_at=max(built.rows["known_at"])),
-        "features": built.rows.assign(feature_set_version=features.version),
-    }
-    refs = [
-        lake.write_partition(
-            use_case.name,
-            table,
-            partition,
-            content,
-            source_hash=built.source_hash,
-            contract_hash=features.version,
-        )
-        for table, content in tables.items()
-    ]
-    return refs[-1]

@@ -16,7 +16,7 @@ from include.champions import champion_at
 from include.decisions import Decision
 from include.errors import NotFound, Outage
 from include.hashing import digest
-from include.lake import SIDE_TABLE_PREFIX
+from include.lake import FEATURE_SET_VERSION, SIDE_TABLE_PREFIX
 from include.lineage.aside import SetAside, set_aside, settled_rows
 from include.lineage.facts import (
     BATCH,
@@ -33,13 +33,12 @@ from include.lineage.facts import (
     source_hash,
     table_versions,
 )
-from include.lineage.reach import look_back, side_reach
+from include.lineage.reach import look_back, side_reach, window_days
 from include.lineage.removed import tell_removed
 from include.lineage.rows import find_row
 from include.lineage.runs import Run, read_run
+from include.lineage.sources import source_now
 from include.workspace import Workspace
-
-_REFERENCE_DIGITS = 16
 
 
 class Trace(Fact):
@@ -86,7 +85,9 @@ def trace(workspace: Workspace, use_case: str, partition: str, *, row_key: str |
     return Trace(
         use_case=use_case,
         partition=partition,
-        row=None if row_key is None else find_row(workspace.lake, use_case, partition, row_key),
+        row=None
+        if row_key is None
+        else find_row(workspace.lake, use_case, partition, row_key, walk.feature_set_version),
         predictions=walk.predictions,
         promotion=model.promotion,
         evaluation=model.evaluation,
@@ -124,12 +125,40 @@ class _Walk:
 
     def __post_init__(self) -> None:
         self.batch = self._rows("batches")
-        self.features = self._rows("features", "feature_set_version")
         self.predictions = self._rows("predictions", "model_version", "promotion_id")
+        self.feature_set_version = self._feature_set_version()
+        self.features = rows_of(
+            self.workspace.lake,
+            self.use_case,
+            "features",
+            self.partition,
+            FEATURE_SET_VERSION,
+            feature_set_version=self.feature_set_version,
+        )
         self.reach = sorted(side_reach(self.workspace, self.use_case).items()) if self.features else []
 
     def _rows(self, table: str, *named: str) -> Rows | None:
         return rows_of(self.workspace.lake, self.use_case, table, self.partition, *named)
+
+    def _feature_set_version(self) -> str | None:
+        """Return the feature set that was scored; of an unscored partition the one published last."""
+        standing = self.workspace.lake.feature_set_versions(self.use_case)
+        there = [version for version, days in standing.items() if self.partition in days]
+        named = [
+            found.evidence.get(FEATURE_SET_VERSION)
+            for found in self._decisions(FEATURES, self.partition)
+            if found.verdict.opens
+        ]
+        if self.predictions is not None:
+            promotion = self._promotion(self.predictions.named["promotion_id"])
+            named.insert(0, promotion.evidence[FEATURE_SET_VERSION] if promotion else None)
+        return next((version for version in named if version in there), next(iter(there), None))
+
+    def _promotion(self, decision_id: str) -> Decision | None:
+        try:
+            return self.workspace.ledger.get(decision_id)
+        except NotFound:
+            return None
 
     def _decisions(self, gate: str, partition: str | None = None) -> list[Decision]:
         return self.workspace.ledger.find(use_case=self.use_case, gate=gate, partition=partition)
@@ -175,21 +204,26 @@ class _Walk:
     def features_decision(self) -> Decision | None:
         """Return the decision that let the features in, by the batch that it names.
 
-        The features themselves name everything that they were built from: the batch and the side tables.
+        The features themselves name all that they were built from: batch, side tables, and the days before.
         """
         if self.features is None or self.batch is None:
             return None
-        contents = [[self.batch.content_hash], *(self._side_contents(*reach) for reach in self.reach)]
-        short = [digest(sorted(set(hashes)))[:_REFERENCE_DIGITS] for hashes in contents]
-        if self.features.source_hash != digest(short):
+        now = source_now(
+            self.workspace.lake,
+            self.use_case,
+            self.partition,
+            side_reach=dict(self.reach),
+            window_days=window_days(self.workspace, self.use_case),
+        )
+        if self.features.source_hash != str(now):
             self.notes.append("the features were not built from the rows that stand there now; build again")
-        batch = f"{self.use_case}/batches#{short[0]}"
+        batch = f"{self.use_case}/batches#{now.batch}"
         decisions = [found for found in self._decisions(FEATURES, self.partition) if found.verdict.opens]
-        return next((decision for decision in decisions if batch in decision.data_refs), None)
-
-    def _side_contents(self, table: str, days: int) -> list[str]:
-        reached = look_back(self.partition, days)
-        return [rows.content_hash for day in reached if (rows := self._side_rows(table, day))]
+        decided = [found for found in decisions if batch in found.data_refs]
+        of_this_set = [
+            found for found in decided if found.evidence.get(FEATURE_SET_VERSION) == self.feature_set_version
+        ]
+        return next(iter(of_this_set), None)
 
     def _side_rows(self, table: str, day: str) -> Rows | None:
         return rows_of(self.workspace.lake, self.use_case, f"{SIDE_TABLE_PREFIX}{table}", day)

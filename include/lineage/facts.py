@@ -67,21 +67,43 @@ class RawFile(Fact):
 
 
 def read_rows(
-    lake: Lake, use_case: str, table: str, partition: str, columns: list[str] | None = None
+    lake: Lake,
+    use_case: str,
+    table: str,
+    partition: str,
+    *,
+    columns: list[str] | None = None,
+    feature_set_version: str | None = None,
 ) -> pd.DataFrame | None:
-    """Return the rows of a partition, or None when the table holds none."""
+    """Return the rows of a partition, of one feature set if asked, or None when the table holds none."""
     if lake.find(use_case, table) is None:
         return None
-    rows = lake.read(use_case, table, partitions=[partition], columns=columns)
+    rows = lake.read(
+        use_case, table, partitions=[partition], columns=columns, feature_set_version=feature_set_version
+    )
     return None if rows.empty else rows
 
 
-def rows_of(lake: Lake, use_case: str, table: str, partition: str, *named: str) -> Rows | None:
+def rows_of(
+    lake: Lake,
+    use_case: str,
+    table: str,
+    partition: str,
+    *named: str,
+    feature_set_version: str | None = None,
+) -> Rows | None:
     """Return what is stored of a partition, or None when the table holds no row of it.
 
     The `named` columns say the same in every row and are returned with the hashes.
     """
-    rows = read_rows(lake, use_case, table, partition, [*HASHES, *named])
+    rows = read_rows(
+        lake,
+        use_case,
+        table,
+        partition,
+        columns=[*HASHES, *named],
+        feature_set_version=feature_set_version,
+    )
     if rows is None:
         return None
     first = {name: str(rows[name].iloc[0]) for name in rows.columns}

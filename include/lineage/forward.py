@@ -172,14 +172,16 @@ def _fed(workspace: Workspace, appearances: list[Appearance]) -> list[FedPartiti
     lake = workspace.lake
     reached = {(seen.use_case, day) for seen in appearances if seen.published for day in seen.feeds}
     found: list[FedPartition] = []
+    standing = {use_case: lake.feature_set_versions(use_case) for use_case, _ in reached}
     for use_case, day in sorted(reached):
-        features = rows_of(lake, use_case, "features", day)
+        # Feature sets side by side hold the same rows.
+        built = max((days.get(day, 0) for days in standing[use_case].values()), default=0)
         scored = rows_of(lake, use_case, "predictions", day, "model_version")
         found.append(
             FedPartition(
                 use_case=use_case,
                 partition=day,
-                feature_rows=features.rows if features else 0,
+                feature_rows=built,
                 scored_rows=scored.rows if scored else 0,
                 model_version=scored.named["model_version"] if scored else "",
             )

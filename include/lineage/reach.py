@@ -1,4 +1,4 @@
-"""How far features look back into side tables."""
+"""How far features look back: into side tables, and into the past of their own batches."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from include import partitions
 from include.errors import UseCaseError
-from include.feature_kinds import JoinedFeature
+from include.feature_kinds import Feature, HistoryFeature, JoinedFeature
 from include.feature_sets import load_features
 from include.workspace import Workspace
 
@@ -18,16 +18,29 @@ def side_reach(workspace: Workspace, use_case: str) -> dict[str, int]:
 
     As today's definitions say; empty when the use case is not declared any more or is broken.
     """
-    try:
-        features = load_features(workspace.use_case(use_case), workspace.settings).features
-    except UseCaseError:
-        return {}
     reach: dict[str, int] = {}
-    for feature in features:
+    for feature in _features(workspace, use_case):
         if isinstance(feature, JoinedFeature):
             days = math.ceil((feature.lead_minutes + feature.tolerance_minutes) / _MINUTES_OF_A_DAY)
             reach[feature.table] = max(days, reach.get(feature.table, 0))
     return reach
+
+
+def window_days(workspace: Workspace, use_case: str) -> int:
+    """Return how many days before its own date a partition's features follow the past; 0 if they do not."""
+    followed = [
+        feature.window_days
+        for feature in _features(workspace, use_case)
+        if isinstance(feature, HistoryFeature)
+    ]
+    return max(followed, default=0)
+
+
+def _features(workspace: Workspace, use_case: str) -> list[Feature]:
+    try:
+        return load_features(workspace.use_case(use_case), workspace.settings).features
+    except UseCaseError:
+        return []
 
 
 def look_back(partition: str, days: int) -> list[str]:

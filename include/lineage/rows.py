@@ -11,15 +11,18 @@ from include.lineage.facts import HASHES, Row, read_rows
 _NO_FEATURES = {ROW_KEY, "event_time", "known_at", "partition", "ingested_at", "feature_set_version", *HASHES}
 
 
-def find_row(lake: Lake, use_case: str, partition: str, row_key: str) -> Row:
-    """Return one row with its features, score and label.
+def find_row(
+    lake: Lake, use_case: str, partition: str, row_key: str, feature_set_version: str | None = None
+) -> Row:
+    """Return one row with its features, of one feature set if asked, its score and its label.
 
     Raises:
         NotFound: the partition has no such row, or no features at all.
     """
     found: dict[str, Any] = {}
     for table in ("features", "labels", "predictions"):
-        rows = read_rows(lake, use_case, table, partition)
+        wanted = feature_set_version if table == "features" else None
+        rows = read_rows(lake, use_case, table, partition, feature_set_version=wanted)
         if rows is not None and (rows[ROW_KEY] == row_key).any():
             found[table] = rows[rows[ROW_KEY] == row_key].astype(object).iloc[0].dropna().to_dict()
         elif rows is not None and table == "features":

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from include import partitions
 from include.champions import Champion, champions_of
 from include.decisions import Decision, Subject, decide
-from include.lake import LABEL, PARTITION
+from include.lake import LABEL, PARTITION, ROW_KEY
 from include.monitoring import outcomes, retraining
 from include.monitoring.outcomes import OutcomeEvidence
 from include.monitoring.retraining import RetrainingEvidence
 from include.problems import kind_of
-from include.registry import MODEL_TAG
+from include.registry import FEATURES_TAG, MODEL_TAG
 from include.stats.auc import paired_auc_difference
 from include.stats.paired_blocks import PairedDifference, paired_block_difference
 from include.training_sets import read_labelled
@@ -117,15 +117,25 @@ def _compared(
     registry, kind = workspace.registry, kind_of(use_case.problem)
     reach = use_case.monitoring.retraining.outcome_days
     days = partitions.span(evaluation.as_of, partitions.shift(evaluation.as_of, reach - 1))
-    rows = read_labelled(use_case, days, now, workspace.lake).rows
+    run = registry.run(evaluation.evidence["run_id"])
+    wanted = run.data.tags[FEATURES_TAG]
+    rows = read_labelled(use_case, days, now, workspace.lake, feature_set_version=wanted).rows
     present = sorted(set(rows[PARTITION]))
-    run_id = evaluation.evidence["run_id"]
-    models = [registry.load(registry.tagged_model(run_id, MODEL_TAG)), registry.load(replaced.model)]
+    models = [registry.load(registry.tagged_model(run.info.run_id, MODEL_TAG)), registry.load(replaced.model)]
+    asked = [rows, rows]
+    if replaced.feature_set_version != wanted:
+        other = read_labelled(
+            use_case, days, now, workspace.lake, feature_set_version=replaced.feature_set_version
+        )
+        asked[1] = rows[[PARTITION, ROW_KEY]].merge(other.rows, on=[PARTITION, ROW_KEY])
     label = rows[LABEL].to_numpy()
-    known = all(set(model.feature_names_in_) <= set(rows.columns) for model in models)
+    known = all(
+        set(model.feature_names_in_) <= set(found.columns) and len(found) == len(rows)
+        for model, found in zip(models, asked, strict=True)
+    )
     if len(present) < 2 or not known or not kind.varies(label):  # noqa: PLR2004 -- two days, or no spread
         return base.model_copy(update={"days": present, "rows": len(rows)})
-    scores = [kind.scores(model, rows) for model in models]
+    scores = [kind.scores(model, found) for model, found in zip(models, asked, strict=True)]
     found = _difference(kind, label, scores, rows[PARTITION].to_numpy(dtype=str))
     return base.model_copy(
         update={

@@ -31,7 +31,7 @@ _PROFILE_COLUMNS = ["partition", "column", "count", "nulls", "quantiles", "categ
 def judge_drift(watched: Watched) -> tuple[Decision, Drifts]:
     """Judge the drift of the features; return it with what it rests on."""
     policy = watched.use_case.monitoring.drift
-    profiles = read_profiles(watched, "feature_profiles")
+    profiles = read_profiles(watched, "feature_profiles", watched.champion.feature_set_version)
     known = _known_days(watched)
     found = drift.drift_rank(profiles, watched.partition, policy, known)
     samples = drift.compare_samples(
@@ -56,8 +56,11 @@ def _known_days(watched: Watched) -> set[str]:
     return {partitions.key_of(day) for day in watched.use_case.monitoring.known_days}
 
 
-def read_profiles(watched: Watched, table: str) -> pd.DataFrame:
-    """Read the profiles of the partition and of as many days before as drift may look back."""
+def read_profiles(watched: Watched, table: str, feature_set_version: str | None = None) -> pd.DataFrame:
+    """Read the profiles of the partition and of as many days before as drift may look back.
+
+    Those of features belong to a feature set; without rows of the champion's, nothing is comparable.
+    """
     needed = drift.days_needed(watched.use_case.monitoring.drift)
     days = partitions.span(partitions.shift(watched.partition, -needed), watched.partition)
     return watched.workspace.lake.read(
@@ -66,6 +69,7 @@ def read_profiles(watched: Watched, table: str) -> pd.DataFrame:
         partitions=days,
         columns=_PROFILE_COLUMNS,
         known_by=partitions.parse(watched.as_of),
+        feature_set_version=feature_set_version,
     )
 
 

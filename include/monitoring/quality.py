@@ -129,7 +129,8 @@ def quality_evidence(watched: Watched) -> QualityEvidence:
     rows, reference = watched.rows, watched.reference.profile
     versions = set(watched.predictions["promotion_id"]) - {watched.champion.decision_id}
     foreign = watched.predictions[watched.predictions["promotion_id"].isin(versions)]
-    features = watched.workspace.lake.value_counts(watched.use_case.name, "features")
+    standing = watched.workspace.lake.feature_set_versions(watched.use_case.name)
+    features = standing.get(watched.champion.feature_set_version, {})
     kept = {name: found for name, found in reference.items() if name in watched.features.names}
     present = {name: found for name, found in kept.items() if name in rows}
     return QualityEvidence(

@@ -161,7 +161,11 @@ def _slices(watched: Watched, day: str, rows: pd.DataFrame) -> dict[str, SliceOu
     if not names:
         return {}
     features = watched.workspace.lake.read(
-        watched.use_case.name, "features", partitions=[day], columns=[ROW_KEY, *names]
+        watched.use_case.name,
+        "features",
+        partitions=[day],
+        columns=[ROW_KEY, *names],
+        feature_set_version=watched.champion.feature_set_version,
     )
     kind = kind_of(watched.use_case.problem)
     joined = rows.drop(columns=names, errors="ignore").merge(features.drop_duplicates(ROW_KEY), on=ROW_KEY)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from include import partitions
-from include.champions import champion_at
+from include.champions import Champion, champion_at
 from include.decisions import Decision
 from include.errors import NotFound, NothingToDo
-from include.feature_sets import load_features
+from include.feature_sets import FeatureSet, load_feature_sets
 from include.hashing import digest
 from include.lake import TableRef
 from include.monitoring import judging
@@ -90,10 +90,16 @@ def _watched(use_case: UseCase, partition: str, actor: str, workspace: Workspace
         partition=partition,
         actor=actor,
         champion=champion,
-        features=load_features(use_case, workspace.settings),
+        features=_known_to(champion, use_case, workspace),
         predictions=scored,
         workspace=workspace,
     )
+
+
+def _known_to(champion: Champion, use_case: UseCase, workspace: Workspace) -> FeatureSet:
+    """Return the definitions that the champion learned from; today's where its own are gone."""
+    found = load_feature_sets(use_case, workspace.settings)
+    return found.get(champion.feature_set_version, next(iter(found.values())))
 
 
 def _publish_page(watched: Watched, verdicts: Mapping[str, Decision], drifts: Drifts) -> str:

@@ -55,7 +55,8 @@ class Watched:
     def rows(self) -> pd.DataFrame:
         """The features that were scored, with their `score`."""
         lake, name = self.workspace.lake, self.use_case.name
-        found = lake.read(name, "features", partitions=[self.partition])
+        version = self.champion.feature_set_version
+        found = lake.read(name, "features", partitions=[self.partition], feature_set_version=version)
         return found.drop_duplicates(ROW_KEY).merge(self.scored[[ROW_KEY, "score"]], on=ROW_KEY)
 
     def record(

@@ -10,7 +10,7 @@ from include.cards import write_card
 from include.champions import ROLLBACK, Champion, champions_of, newest_champion, withdrawn
 from include.decisions import Decision, Ruling, Subject, Verdict, decide
 from include.errors import GateRefused, NotFound
-from include.feature_sets import load_features
+from include.feature_sets import load_feature_sets
 from include.promotion.stage import effective_from
 from include.registry import CHAMPION, LoggedModel
 from include.use_case import UseCase
@@ -39,6 +39,7 @@ class RollbackEvidence(BaseModel):
     model: LoggedModel
     feature_set_version: str
     features_now: str
+    features_beside: list[str] = []
     as_of: str
     effective_from: str
     evaluation_id: str
@@ -54,10 +55,11 @@ def check(evidence: RollbackEvidence, policy: Promotion) -> Ruling:
     refused: list[str] = []
     if not evidence.reason.strip():
         refused.append("no reason is given; say why, for whoever reads the ledger later")
-    if evidence.feature_set_version != evidence.features_now:
+    if evidence.feature_set_version not in {evidence.features_now, *evidence.features_beside}:
         refused.append(
             f"version {evidence.version} learned from feature definitions {evidence.feature_set_version}, "
-            f"today's are {evidence.features_now}: it could score nothing. Restore features.py first"
+            f"today's are {evidence.features_now}: it could score nothing. "
+            "Keep the file of its definitions in features.beside"
         )
     if refused:
         return Ruling(verdict=Verdict.REFUSE, reasons=refused, rule=RULE)
@@ -139,12 +141,14 @@ def _evidence(
     """Gather what the rollback rests on; the files of the version to return to are checked on the way."""
     workspace.registry.model_folder(target.model)
     taken = withdrawn(workspace.ledger, use_case.name).get(target.run_id)
+    today, *beside = load_feature_sets(use_case, workspace.settings)
     return RollbackEvidence(
         version=target.version,
         run_id=target.run_id,
         model=target.model,
         feature_set_version=target.feature_set_version,
-        features_now=load_features(use_case, workspace.settings).version,
+        features_now=today,
+        features_beside=beside,
         as_of=target.as_of,
         effective_from=effective_from(use_case, max(champion.effective_from, champion.as_of), workspace),
         evaluation_id=target.evaluation_id,

@@ -8,7 +8,7 @@ from include.champions import GATE, Champion, newest_champion, withdrawn
 from include.decisions import Decision, Subject, decide
 from include.errors import GateRefused
 from include.promotion import approving, gate
-from include.registry import CHALLENGER, CHAMPION, MODEL_TAG
+from include.registry import CHALLENGER, CHAMPION, FEATURES_TAG, MODEL_TAG
 from include.use_case import UseCase
 from include.workspace import Workspace
 
@@ -92,7 +92,7 @@ def _evidence(
         version=version,
         run_id=run_id,
         model=model,
-        feature_set_version=registry.run(run_id).data.tags["airlock.feature_set_version"],
+        feature_set_version=registry.run(run_id).data.tags[FEATURES_TAG],
         as_of=as_of,
         effective_from=effective_from(use_case, as_of, workspace),
         evaluation_id=evaluation_id,

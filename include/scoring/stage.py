@@ -19,23 +19,15 @@ def score(use_case: UseCase, partition: str, *, workspace: Workspace) -> tuple[C
 
     Raises:
         NothingToDo: there was no champion at that data date.
-        ConfigurationError: the features were built with other definitions than the champion learned from.
+        NotFound: no features of the partition are published.
+        ConfigurationError: they were built with other definitions only than the champion learned from.
     """
     partitions.parse(partition)
     name, lake = use_case.name, workspace.lake
     champion = champion_at(workspace.ledger, name, partition)
     if champion is None:
         raise NothingToDo(f"{name} had no champion on {partition}; train one with {name}.train")
-    rows = lake.read(name, "features", partitions=[partition])
-    if rows.empty:
-        raise NotFound(
-            f"No features of {name} are published for {partition}; run {name}.features for it first"
-        )
-    if (versions := set(rows["feature_set_version"])) != {champion.feature_set_version}:
-        raise ConfigurationError(
-            f"Features of {partition} have version {sorted(versions)}, champion {champion.version} learned "
-            f"from {champion.feature_set_version}; train a model on today's definitions or restore the old"
-        )
+    rows = _features(use_case, partition, champion, workspace)
     model, kind = workspace.registry.load(champion.model), kind_of(use_case.problem)
     predictions = pd.DataFrame(
         {
@@ -57,3 +49,22 @@ def score(use_case: UseCase, partition: str, *, workspace: Workspace) -> tuple[C
         contract_hash=champion.model.sha256,
     )
     return champion, ref
+
+
+def _features(use_case: UseCase, partition: str, champion: Champion, workspace: Workspace) -> pd.DataFrame:
+    """Read the features of a partition as the champion knows them."""
+    name, wanted = use_case.name, champion.feature_set_version
+    rows = workspace.lake.read(name, "features", partitions=[partition], feature_set_version=wanted)
+    if not rows.empty:
+        return rows
+    standing = workspace.lake.feature_set_versions(name)
+    present = [version for version, days in standing.items() if partition in days]
+    if not present:
+        raise NotFound(
+            f"No features of {name} are published for {partition}; run {name}.features for it first"
+        )
+    raise ConfigurationError(
+        f"Features of {partition} have version {present}, champion {champion.version} learned from {wanted}. "
+        "Keep the file that defines it beside today's (features.beside) and run ./airlock rebuild-features "
+        f"{name} --from {partition} --to {partition}, or train a model on today's definitions"
+    )

@@ -187,7 +187,8 @@ def _labels(replay: Replay, days: list[str] | None) -> pd.DataFrame:
 def _deployment(new: Champion, old: Champion, replay: Replay) -> Deployment:
     days = partitions.span(new.effective_from, partitions.shift(new.effective_from, _WEEK - 1))
     lake, name = replay.workspace.lake, replay.policy.use_case.name
-    rows = lake.read(name, "features", partitions=days).merge(_labels(replay, days), on=[PARTITION, ROW_KEY])
+    rows = lake.read(name, "features", partitions=days, feature_set_version=new.feature_set_version)
+    rows = rows.merge(_labels(replay, days), on=[PARTITION, ROW_KEY])
     found: dict[str, float | bool | None] = {"difference": None, "harmful": False, "harmful_by_days": False}
     label = rows[LABEL].to_numpy(dtype=int)
     if rows[PARTITION].nunique() > 1 and len(set(label)) > 1:

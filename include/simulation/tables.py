@@ -94,7 +94,9 @@ class SimulatedLake(Lake):
         parts = self._visible(table).items()
         return sorted(key for key, part in parts if _of(part, feature_set_version).num_rows)
 
-    def feature_set_versions(self, use_case: str, table: str = "features") -> dict[str, dict[str, int]]:
+    def feature_set_versions(
+        self, use_case: str, table: str = "features", *, version: int | None = None
+    ) -> dict[str, dict[str, int]]:
         found: dict[str, dict[str, int]] = {}
         for key, part in sorted(self._visible(table).items()):
             if FEATURE_SET_VERSION in part.column_names:

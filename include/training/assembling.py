@@ -65,7 +65,12 @@ class TrainingSet:
             ),
             window=window,
             labelled=read_labelled(
-                use_case, [*window.train, *window.holdout], as_of, workspace.lake, versions=versions
+                use_case,
+                [*window.train, *window.holdout],
+                as_of,
+                workspace.lake,
+                feature_set_version=features.version,
+                versions=versions,
             ),
             entities=_shared_entities(use_case, window, as_of, workspace),
         )
@@ -101,6 +106,23 @@ class TrainingSet:
     @cached_property
     def held_out(self) -> pd.DataFrame:
         return self.labelled.of(self.window.holdout)
+
+
+def built_otherwise(training_set: TrainingSet, workspace: Workspace) -> dict[str, list[str]]:
+    """Return the days that stand in other versions only, by version, without those refused in today's."""
+    others = training_set.labelled.built_otherwise
+    if not others:
+        return {}
+    refused = {
+        day
+        for day, decision in workspace.ledger.newest_by_partition(
+            training_set.use_case.name, "features"
+        ).items()
+        if not decision.verdict.opens
+        and decision.evidence["feature_set_version"] == training_set.features.version
+    }
+    found = {version: [day for day in days if day not in refused] for version, days in others.items()}
+    return {version: days for version, days in found.items() if days}
 
 
 def why_missing(training_set: TrainingSet, workspace: Workspace) -> dict[str, list[str]]:

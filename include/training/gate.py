@@ -25,7 +25,10 @@ class TrainingEvidence(BaseModel):
         label_varies: whether the rows to learn from have more than one label.
         missing: partitions of the window without usable rows.
         missing_because: the same by reason, as the ledger tells it.
-        feature_set_versions: versions found among the rows; there must be one, and it must be today's.
+        feature_set_versions: versions that days of the window stand in; there must be one, and it must be
+            today's.
+        built_otherwise: days that hold features of other versions only.
+        use_case: whose days; for the command that builds them again.
         measure: what the leak figures are: AUC for classes, size of the rank correlation for numbers.
         single_feature_auc: figure of each feature alone; AUCs are folded so that they lie above .5. None
             where the days hold too little to say.
@@ -50,6 +53,8 @@ class TrainingEvidence(BaseModel):
     missing_because: dict[str, list[str]] = {}
     feature_set_version: str
     feature_set_versions: list[str]
+    built_otherwise: list[str] = []
+    use_case: str = ""
     measure: Measure = "auc"
     single_feature_auc: dict[str, float | None]
     joint: float | None = None
@@ -83,9 +88,12 @@ def _too_little(evidence: TrainingEvidence, policy: Training) -> Iterator[str]:
     elif unchecked:
         yield f"not checked for a leak, for want of both labels on the days: {', '.join(unchecked)}"
     if evidence.feature_set_versions not in ([], [evidence.feature_set_version]):
+        days = evidence.built_otherwise
+        span = f"--from {days[0]} --to {days[-1]}" if days else "--from FIRST --to LAST"
         yield (
-            f"rows were built with feature versions {evidence.feature_set_versions}, the definitions are now "
-            f"{evidence.feature_set_version}; backfill the ingest DAG over the window"
+            f"{len(days) or 'some'} days were built with feature versions {evidence.feature_set_versions}, "
+            f"the definitions are now {evidence.feature_set_version}; build them again with: "
+            f"./airlock rebuild-features {evidence.use_case} {span}"
         )
 
 

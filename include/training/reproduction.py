@@ -125,7 +125,12 @@ def _assembled(kept: KeptRecipe, workspace: Workspace) -> _Again:
     use_case = kept.declared
     window = window_of(use_case, kept.as_of)
     labelled = read_labelled(
-        use_case, [*window.train, *window.holdout], kept.as_of, workspace.lake, versions=kept.tables
+        use_case,
+        [*window.train, *window.holdout],
+        kept.as_of,
+        workspace.lake,
+        feature_set_version=kept.feature_set_version,
+        versions=kept.tables,
     )
     recipe = Recipe(
         kind=kind_of(use_case.problem),

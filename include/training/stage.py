@@ -8,9 +8,9 @@ from include.decisions import Decision, Subject, code_version, decide
 from include.errors import GateRefused
 from include.hashing import canonical_json
 from include.lake import LABEL, PARTITION
-from include.registry import AS_OF_TAG, DECISION_TAG, HOLDOUT_TAG, TABLES_TAG, TRAINING_KEY
+from include.registry import AS_OF_TAG, DECISION_TAG, FEATURES_TAG, HOLDOUT_TAG, TABLES_TAG, TRAINING_KEY
 from include.training import gate
-from include.training.assembling import TrainingSet, entity_ref, why_missing
+from include.training.assembling import TrainingSet, built_otherwise, entity_ref, why_missing
 from include.training.leakage import Joint, joint_score, single_feature_scores
 from include.training.recording import fit_and_log
 from include.use_case import UseCase
@@ -72,6 +72,7 @@ def _judge(training_set: TrainingSet, *, reason: str, actor: str, workspace: Wor
 def _evidence(training_set: TrainingSet, reason: str, workspace: Workspace) -> gate.TrainingEvidence:
     labelled, kind = training_set.labelled, training_set.recipe.kind
     learned, held_out = training_set.learned, training_set.held_out
+    otherwise = built_otherwise(training_set, workspace)
     found: dict[str, float | None] = {}
     together = Joint(None, [])
     if not learned.empty:
@@ -87,7 +88,9 @@ def _evidence(training_set: TrainingSet, reason: str, workspace: Workspace) -> g
         missing=labelled.missing,
         missing_because=why_missing(training_set, workspace),
         feature_set_version=training_set.features.version,
-        feature_set_versions=sorted(set(labelled.rows["feature_set_version"])),
+        feature_set_versions=sorted({*labelled.rows["feature_set_version"], *otherwise}),
+        built_otherwise=sorted({day for days in otherwise.values() for day in days}),
+        use_case=training_set.use_case.name,
         measure="auc" if kind.classifies else "correlation",
         single_feature_auc=found,
         joint=together.score,
@@ -122,7 +125,7 @@ def _tags(training_set: TrainingSet, reason: str) -> dict[str, str]:
         "airlock.reason": reason,
         "airlock.code_version": code_version(),
         "airlock.seed": str(use_case.training.seed),
-        "airlock.feature_set_version": training_set.features.version,
+        FEATURES_TAG: training_set.features.version,
         "airlock.training_set": " ".join(str(ref) for ref in labelled.refs),
         "airlock.train_partitions": f"{window.train[0]}..{window.train[-1]}",
         HOLDOUT_TAG: f"{window.holdout[0]}..{window.holdout[-1]}",
