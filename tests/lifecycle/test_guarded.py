@@ -28,6 +28,7 @@ from cli.services import Plan
 from include.ledger import Ledger
 from include.settings import PROJECT_ROOT, Settings
 from tests.cli.lifecycle_fixture import BROKEN, Installation, filled
+from tests.runbook import Procedure, carry_out, procedures
 from tests.security.test_secrets import CANARY, planted
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
@@ -273,6 +274,62 @@ def test_metrics_of_stages_and_gates_arrive(guarded: Guarded) -> None:
     ]
     known = re.compile("|".join(re.sub(r"<[a-z]+>", "[a-z_]+", pattern) for pattern in patterns))
     assert [name for name in ours if not known.fullmatch(name.removeprefix("airflow."))] == []
+
+
+def _paused(guarded: Guarded, told: str) -> None:
+    with guarded.api("viewer") as api:
+        assert api.dag("flights.train").is_paused
+
+
+def _ran(stage: str) -> Callable[[Guarded, str], None]:
+    def check(guarded: Guarded, told: str) -> None:
+        with guarded.api("viewer") as api:
+            assert api.wait_for_run(f"flights.{stage}", told.strip(), timeout=120).state == "success"
+
+    return check
+
+
+def _queued(guarded: Guarded, told: str) -> None:
+    with guarded.api("viewer") as api:
+        run = api.run("flights.train", told.strip())
+        assert (run.state, run.conf) == ("queued", {"as_of": "2013-01-08", "reason": "new carrier"})
+
+
+def _filled_back(guarded: Guarded, told: str) -> None:
+    with guarded.api("user") as api:
+        ended = api.wait_for_backfill(api.backfill(int(told)), timeout=180)
+        (run,) = api.runs("flights.ingest", run_type="backfill")
+        assert (run.state, run.partition_key) == ("success", "2013-01-04")
+        assert ended.completed_at is not None
+
+
+def _rolled_back(guarded: Guarded, told: str) -> None:
+    newest = guarded.ledger.find(gate="rollback", limit=1)[0]
+    assert (newest.evidence["version"], newest.evidence["reason"]) == ("2", "wrong since Monday")
+
+
+PROCEDURES: dict[str, tuple[str, Callable[[Guarded, str], None]]] = {
+    "pause-retraining": ("user", _paused),
+    "run-a-date": ("user", _ran("ingest")),
+    "backfill": ("user", _filled_back),
+    "train": ("user", _queued),
+    "roll-back": ("op", _rolled_back),
+}
+
+
+def test_every_procedure_of_the_runbook_is_carried_out() -> None:
+    assert {one.name for one in procedures() if one.on == "airflow"} == set(PROCEDURES)
+
+
+@pytest.mark.parametrize(
+    "procedure", [one for one in procedures() if one.on == "airflow"], ids=lambda one: one.name
+)
+def test_a_procedure_does_what_the_page_says(procedure: Procedure, guarded: Guarded) -> None:
+    role, check = PROCEDURES[procedure.name]
+    environment = {"AIRFLOW": guarded.url, "TOKEN": guarded.token(role), **guarded.lived.environment}
+    done = carry_out(procedure, environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    check(guarded, done.stdout)
 
 
 def test_a_late_training_is_told_by_airflows_deadline(guarded: Guarded) -> None:
