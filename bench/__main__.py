@@ -11,6 +11,7 @@ BENCHES = {
     "ingestion": "bench.performance.ingestion",
     "lifecycle": "bench.performance.lifecycle",
     "drift": "bench.performance.drift",
+    "features": "bench.performance.features",
     "gates": "bench.decisions.gates",
     "promotion": "bench.decisions.promotion",
     "year": "bench.decisions.year",
