@@ -59,10 +59,22 @@ COMMANDS = {
     "quarantine": Lazy(
         "cli.commands.quarantine:quarantine", "Show, release or discard rows that were set aside."
     ),
+    "features": Lazy(
+        "cli.commands.features:features",
+        "Show the features of a use case: definitions, versions, users, what is out of date.",
+    ),
+    "rebuild-features": Lazy(
+        "cli.commands.features:rebuild_features",
+        "Build features of past dates again, after a change of definitions, batches or side tables.",
+    ),
     "lineage": Lazy(
         "cli.commands.lineage:lineage", "Trace a prediction to its raw files, or a file forward."
     ),
     "champions": Lazy("cli.commands.champions:champions", "Show which model was in use when."),
+    "materialise": Lazy(
+        "cli.commands.materialise:materialise",
+        "Renew the state from which single requests get their features.",
+    ),
     "simulate": Lazy(
         "cli.commands.simulate:simulate", "Replay a range of days under several policies, without Airflow."
     ),

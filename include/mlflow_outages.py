@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote, urlsplit
 
 from include.errors import Outage
 
+_LOGIN = re.compile("//[^/@ ]*@")
 _OUTAGE_CODES = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}
 
 
@@ -27,4 +30,24 @@ def mlflow_outages(uri: str) -> Iterator[None]:
         cause = str(error).split("\n")[0]
         message = f"MLflow at {uri} does not answer: {cause}. "
         message += "Start it or correct AIRLOCK_MLFLOW_TRACKING_URI; the task will be tried again"
-        raise Outage(re.sub("//[^/@ ]*@", "//", message)) from error  # without a password
+        # MLflow repeats its whole address in its messages: a login in it must not reach a log by the cause.
+        told = Outage(without_login_shown(message))
+        raise told from (None if _LOGIN.search(uri) else error)
+
+
+def without_login_shown(text: str) -> str:
+    """Return a text without the logins of the addresses in it."""
+    return _LOGIN.sub("//", text)
+
+
+def without_login(uri: str) -> str:
+    """Return the address of a server without user and password, handed over as MLflow's own variables.
+
+    What MLflow does not know as part of its address it repeats nowhere. A database keeps its login.
+    """
+    parts = urlsplit(uri)
+    if not parts.scheme.startswith("http") or parts.username is None:
+        return uri
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username)
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password or "")
+    return without_login_shown(uri)

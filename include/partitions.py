@@ -63,6 +63,20 @@ def span(first: str, last: str) -> list[str]:
     return [key_of(start + timedelta(days=step)) for step in range((parse(last) - start).days + 1)]
 
 
+def asked_span(first: str, last: str) -> list[str]:
+    """Return all keys from first to last as a person asked for them.
+
+    Raises:
+        ConfigurationError: last is earlier, which can only be a mistake.
+
+    >>> asked_span("2013-02-28", "2013-02-28")
+    ['2013-02-28']
+    """
+    if parse(last) < parse(first):
+        raise ConfigurationError(f"The range {first}..{last} ends before it begins; swap the two dates")
+    return span(first, last)
+
+
 def available_at(key: str) -> date:
     """Data time from which a partition may be seen: the day after its date.
 

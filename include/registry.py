@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from include.artefacts import STORED_AS, TRUSTED_TYPES, Seal, check_digest, check_format, model_digest
 from include.errors import NotFound
-from include.mlflow_outages import mlflow_outages
+from include.mlflow_outages import mlflow_outages, without_login
 from include.run_files import RunFiles
 from include.settings import Settings
 
@@ -67,7 +67,7 @@ class Registry(RunFiles):
     saves_models = True
 
     def __init__(self, settings: Settings) -> None:
-        self._home, self._uri = settings.home.resolve(), settings.mlflow
+        self._home, self._uri = settings.home.resolve(), without_login(settings.mlflow)
         self._is_local = self._uri.startswith("sqlite:///")
         self._seal = Seal(settings)
         # MLflow would retry an absent server for minutes; the task's own retries are a better place to wait.

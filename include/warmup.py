@@ -14,6 +14,8 @@ import pkgutil
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 
 import include
 from include.settings import get_settings
@@ -105,7 +107,7 @@ def import_quietly(names: Iterable[str]) -> list[str]:
     """Import modules and return those that could be; the others are left to the task that needs them."""
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     loaded = []
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _a_main_program():
         # skops asks every module for each of scipy's functions, which sets off each deprecated lazy name.
         warnings.simplefilter("ignore")
         for name in names:
@@ -116,6 +118,24 @@ def import_quietly(names: Iterable[str]) -> list[str]:
             else:
                 loaded.append(name)
     return loaded
+
+
+@contextmanager
+def _a_main_program() -> Iterator[None]:
+    """Let libraries find a main program, which a process has not yet while `python -m` imports its package.
+
+    Great Expectations looks whether Spark is there, and Spark takes a process without one for its own
+    doctests and ends it.
+    """
+    main = sys.modules["__main__"]
+    without = main.__spec__ is None and not hasattr(main, "__file__")
+    if without:
+        main.__spec__ = ModuleSpec("__main__", None)
+    try:
+        yield
+    finally:
+        if without:
+            main.__spec__ = None
 
 
 def freeze() -> None:

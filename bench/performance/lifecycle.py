@@ -78,7 +78,7 @@ def bare(settings: Settings, weeks: Iterable[Iterable[str]], *, train: bool) -> 
                 actor = {} if stage is score else {"actor": "bench"}
                 try:
                     stage(use_case, last, workspace=workspace, **actor)  # type: ignore[operator]
-                except NothingToDo:
+                except (NothingToDo, GateRefused):
                     break
         if not train:
             continue

@@ -27,6 +27,7 @@ def serve(stop_only: bool) -> None:
     """
     from cli import services
     from cli.credentials import passwords_file
+    from include.mlflow_outages import without_login_shown
     from include.settings import get_settings
 
     settings, console = get_settings(), Console(highlight=False)
@@ -40,7 +41,8 @@ def serve(stop_only: bool) -> None:
     try:
         console.print(f"Airflow  {running.airflow_url}   user {settings.airflow_user}")
         console.print(f"         the password stands in {passwords_file(settings.home)}", soft_wrap=True)
-        console.print(f"MLflow   {running.mlflow_url or settings.mlflow_tracking_uri}\nCtrl-C stops both.")
+        mlflow = running.mlflow_url or without_login_shown(settings.mlflow_tracking_uri)
+        console.print(f"MLflow   {mlflow}\nCtrl-C stops both.")
         while services.find(settings):
             time.sleep(1)
     except KeyboardInterrupt:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 _SECONDS = 10.0
 _PORTS = {"smtp": 25, "smtps": 465}
 _PERMANENT = 500
+_THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 
 
 class MailChannel:
@@ -76,24 +79,25 @@ class MailChannel:
         except (smtplib.SMTPException, OSError) as error:
             raise Outage(f"The mail server {self._host} does not answer ({type(error).__name__})") from None
 
-    def _connected(self) -> smtplib.SMTP:
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
         context = ssl.create_default_context()
         if self._tls:
-            server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=_SECONDS, context=context)
+            opened: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=_SECONDS, context=context)
         else:
-            server = smtplib.SMTP(self._host, self._port, timeout=_SECONDS)
+            opened = smtplib.SMTP(self._host, self._port, timeout=_SECONDS)
+        with opened as server:
             server.ehlo()
-            if server.has_extn("starttls"):
+            if not self._tls and server.has_extn("starttls"):
                 server.starttls(context=context)
                 server.ehlo()
-            elif self._login[0] and self._host not in {"localhost", "127.0.0.1", "::1"}:
-                server.close()
+            elif not self._tls and self._login[0] and self._host not in _THIS_MACHINE:
                 raise ConfigurationError(
                     f"The mail server {self._host} offers no TLS, so the password is not sent; use smtps://"
                 )
-        if self._login[0]:
-            server.login(*self._login)
-        return server
+            if self._login[0]:
+                server.login(*self._login)
+            yield server
 
     def _worded(self, message: Message) -> EmailMessage:
         mail = EmailMessage()

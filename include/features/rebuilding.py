@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from include.feature_definitions import keep_definitions
 from include.feature_sets import load_feature_sets
 from include.feature_sources import FeatureSource
 from include.features.assembling import assemble, publish
@@ -62,6 +63,8 @@ def rebuild(
     """
     found = Rebuilt()
     sets = load_feature_sets(use_case, workspace.settings)
+    for features in sets.values():
+        keep_definitions(use_case, features, workspace)
     counts = workspace.lake.value_counts(use_case.name, "batches")
     found.missing = [day for day in sorted(set(days)) if not counts.get(day)]
     there = [day for day in sorted(set(days)) if counts.get(day)]

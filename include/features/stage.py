@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from include import partitions
 from include.decisions import Decision, Subject, decide
 from include.errors import Awaited, GateRefused, NotFound
+from include.feature_definitions import keep_definitions
 from include.feature_sets import load_feature_sets
 from include.features.assembling import assemble, publish
 from include.features.gate import check
@@ -48,6 +49,8 @@ def build(
         GateRefused: the features break a rule; their tables are untouched.
     """
     sets = load_feature_sets(use_case, workspace.settings)
+    for features in sets.values():
+        keep_definitions(use_case, features, workspace)
     today, *beside = materials(use_case, sets.values(), [partition], workspace.lake)
     if partition not in today.contents:
         name = use_case.name

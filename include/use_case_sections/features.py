@@ -49,6 +49,7 @@ class Features(Section):
         120, ge=0, description="patience for a side table whose features declare when_missing='wait'"
     )
     mode: Mode = "fail_closed"
+    online: Online = Online()
     beside: list[BesideFile] = Field(
         default_factory=list,
         description=(
@@ -56,4 +57,3 @@ class Features(Section):
             "every day beside today's while models that learned from them are in use"
         ),
     )
-    online: Online = Online()

@@ -86,7 +86,7 @@ def filled(base: Path) -> Installation:
     """Return the installation of this process, built under a folder when it is asked for the first time."""
     if not _built:
         found = Installation(base / "home", base / "use_cases")
-        _declare(found.use_cases)
+        declare(found.use_cases)
         with warnings.catch_warnings():
             # Heavy libraries warn of themselves while they are imported; that is theirs to mend.
             warnings.simplefilter("ignore")
@@ -98,11 +98,11 @@ def filled(base: Path) -> Installation:
 def empty(base: Path) -> Installation:
     """Return an installation in which nothing has happened yet."""
     found = Installation(base / "home", base / "use_cases")
-    _declare(found.use_cases)
+    declare(found.use_cases)
     return found
 
 
-def _declare(folder: Path) -> None:
+def declare(folder: Path) -> None:
     """Copy the flights use case, with windows of days and one lenient gate."""
     shutil.copytree(PROJECT_ROOT / "include" / "use_cases" / "flights", folder / "flights")
     path = folder / "flights" / "use_case.yaml"

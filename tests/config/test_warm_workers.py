@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from cli import services
 from cli.airflow_api import AirflowApi
@@ -172,10 +173,28 @@ def test_who_forks_tasks_loads_them_and_leaves_nothing_that_a_fork_would_break(
     assert exported == []
 
 
+def test_a_program_that_is_started_by_its_package_is_warm_and_goes_on(settings: Settings) -> None:
+    # As `python -m airflow scheduler`: the package is imported before there is a main program.
+    environment = airflow_environment(settings, api_port=1, execution_port=2)
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "airflow", "scheduler", "--help"],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "usage: airflow scheduler" in done.stdout
+    assert "great_expectations.expectations" in done.stderr
+
+
 def test_an_installation_without_our_plugins_is_warm_too(settings: Settings, tmp_path: Path) -> None:
     modules, *_ = probe(settings, "scheduler", plugins_folder=tmp_path)
     assert set(modules) >= HEAVY
     assert not [name for name in modules if name.split(".")[0] == "airlock"]
+
+
+def test_a_scheduler_whose_tasks_run_elsewhere_stays_light(tmp_path: Path) -> None:
+    broker = SecretStr("redis://:x@127.0.0.1:1/0")
+    elsewhere = Settings(_env_file=None, home=tmp_path, celery_broker_url=broker)
+    assert not HEAVY & set(probe(elsewhere, "scheduler")[0])
+    assert set(probe(elsewhere, "celery", "worker")[0]) >= HEAVY
 
 
 def test_the_setting_turns_it_off(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ HEAVY = (
 
 STAGES = ("ingest", "features", "score", "monitor", "train")
 # Started by a person only, so it has no schedule and no place in the order of partitions.
-BY_HAND = ("rollback",)
+BY_HAND = ("rollback", "rebuild_features")
 EXPECTED = {"airlock.maintenance", *(f"flights.{stage}" for stage in (*STAGES, *BY_HAND))}
 
 SCRIPT = """
@@ -148,6 +148,12 @@ def test_a_person_stands_between_evaluation_and_promotion_where_one_is_asked(tmp
 def test_a_rollback_is_started_by_a_person_whenever_it_is_needed(parsed: dict) -> None:
     dag = parsed["dags"]["flights.rollback"]
     assert (dag["schedule"], dag["end"], dag["outlets"]) == ("NullTimetable", None, ["flights.champion"])
+
+
+def test_a_rebuild_publishes_features_and_fails_for_refused_dates_only_after(parsed: dict) -> None:
+    dag = parsed["dags"]["flights.rebuild_features"]
+    assert (dag["schedule"], dag["end"], dag["outlets"]) == ("NullTimetable", None, ["flights.features"])
+    assert dag["edges"] == [["rebuild", "refused"]]
 
 
 def test_only_monitoring_orders_a_training(parsed: dict) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from include import partitions
 from include.errors import NotFound, RequestRefused, UseCaseError
 from include.feature_sets import FeatureSet
-from include.features.history import columns_of, daily_aggregates, entity_values, wanted_of
+from include.features.gathering import contents_of, longest_window
+from include.features.history import entity_values, wanted_of
 from include.features.inputs import canonical
 from include.features.joining import days_of_reach, in_time
 from include.features.online.reading import Inputs, microseconds
@@ -27,11 +28,9 @@ from include.features.online.state import (
     spelled,
 )
 from include.features.online.stores import OnlineStore
+from include.features.sums import current_aggregates
 from include.lake import SIDE_TABLE_PREFIX, Lake
 from include.use_case import UseCase
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _MINUTE = 60_000_000  # microseconds
 _NO_VALUE: Any = None
@@ -72,19 +71,6 @@ def materialise(
     needed = {name: start - side.reach * _MINUTE for name, side in sides_of(features).items()}
     state = State(head, entries, side_rows, settled, needed)
     return store.switch(space_of(use_case.name, features.version), state)
-
-
-def refresh(
-    use_case: UseCase, features: FeatureSet, partition: str, *, lake: Lake, store: OnlineStore
-) -> Head:
-    """Renew the state after a partition was published.
-
-    A late partition may change what later dates see, so the newest as-of is made again; it never goes back.
-    """
-    head = store.head(space_of(use_case.name, features.version))
-    next_day = partitions.key_of(partitions.available_at(partition))
-    as_of = next_day if head is None else max(next_day, head.as_of)
-    return materialise(use_case, features, as_of, lake=lake, store=store)
 
 
 def push_side_rows(
@@ -138,21 +124,14 @@ def _start_of(use_case: UseCase, day: str) -> int:
 def _entries(use_case: UseCase, features: FeatureSet, as_of: str, lake: Lake) -> Iterator[tuple[str, str]]:
     if not features.of_history:
         return
-    longest = max(feature.window_days for feature in features.of_history)
-    window = partitions.span(partitions.shift(as_of, -longest), partitions.shift(as_of, -1))
-    aggregates = _aggregates(use_case, features, window, lake)
+    days = longest_window(features.of_history)
+    window = partitions.span(partitions.shift(as_of, -days), partitions.shift(as_of, -1))
+    contents = contents_of(lake, use_case.name, "batches")
+    aggregates = current_aggregates(use_case, wanted_of(features.of_history), window, lake, contents)
     for by, values in entity_values(features.of_history, aggregates, as_of).items():
         objects = values.astype(object).where(values.notna(), _NO_VALUE)
         for entity, row in zip(values.index, objects.to_numpy().tolist(), strict=True):
             yield entry_key(by, entity), spelled(row)
-
-
-def _aggregates(use_case: UseCase, features: FeatureSet, window: list[str], lake: Lake) -> pd.DataFrame:
-    wanted = wanted_of(features.of_history)
-    columns = [*columns_of(use_case, wanted), "partition", "known_at"]
-    return daily_aggregates(
-        use_case, wanted, lake.read(use_case.name, "batches", partitions=window, columns=columns)
-    )
 
 
 def _side_rows(

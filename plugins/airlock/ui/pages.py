@@ -61,7 +61,13 @@ def create_app() -> FastAPI:
                 continue
             found += workspace.ledger.find(use_case=name, gate=gate, limit=_SHOWN)
         found.sort(key=lambda decision: (decision.as_of, decision.partition or ""), reverse=True)
-        return _page("decisions.html", decisions=found[:_SHOWN], use_case=use_case, gate=gate)
+        return _page(
+            "decisions.html",
+            decisions=found[:_SHOWN],
+            use_case=use_case,
+            gate=gate,
+            features_page=_features_page(workspace, use_case),
+        )
 
     @app.get("/decisions/{decision_id}")
     def decision(decision_id: str, request: Request, user: GetUserDep) -> HTMLResponse:
@@ -85,6 +91,16 @@ def create_app() -> FastAPI:
         return HTMLResponse(content.decode(), headers=_REPORT_HEADERS)
 
     return app
+
+
+def _features_page(workspace: Workspace, use_case: str | None) -> str:
+    """Return where the page of a use case's features is shown; empty where none was made."""
+    from include.features.page import PAGE
+
+    known = use_case is not None and use_case in use_case_names(workspace.settings)
+    if not known or not workspace.reports.exists(f"{use_case}/{PAGE}"):
+        return ""
+    return f"/airlock/reports/{use_case}/{PAGE}"
 
 
 def _may_read(use_case: str, request: Request, user: GetUserDep) -> bool:
