@@ -14,7 +14,7 @@ BIN := .venv/bin
 WEEKS ?= 8
 ONCE ?=
 
-.PHONY: help install demo demo-stop test lint types audit unit lifecycle bench gate-faults docs lock clean
+.PHONY: help install demo demo-stop up-local down-local topology test lint types audit unit lifecycle bench gate-faults docs lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,15 @@ demo: install ## replay weeks of 2013 on a running Airflow and MLflow: WEEKS=8, 
 
 demo-stop: install ## stop what `make demo` left running
 	./airlock demo --stop
+
+up-local: install ## PostgreSQL, Redis, S3, MLflow and Airflow with two Celery workers, on this machine
+	./airlock up-local
+
+down-local: install ## end what `make up-local` started
+	./airlock up-local --stop
+
+topology: install ## two weeks on what `make up-local` starts, compared with the embedded default
+	WHOLE_LIFECYCLE=1 $(BIN)/python -m pytest tests/lifecycle/test_topology.py
 
 test: install lint types ## everything that CI runs: lint, types, and all tests, files side by side
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
@@ -72,6 +81,8 @@ docs: install ## make the generated pages of docs/ again
 lock: install ## compile the pinned requirement files again
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \
 	  requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \
+	  requirements-local.in -o requirements-local.txt
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \
 	  requirements-dev.in -o requirements-dev.txt
 

@@ -12,6 +12,7 @@ BENCHES = {
     "lifecycle": "bench.performance.lifecycle",
     "drift": "bench.performance.drift",
     "features": "bench.performance.features",
+    "online": "bench.performance.online",
     "gates": "bench.decisions.gates",
     "promotion": "bench.decisions.promotion",
     "year": "bench.decisions.year",

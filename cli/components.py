@@ -44,10 +44,6 @@ class Component:
     needs: frozenset[str]
     may_know: frozenset[str] = frozenset()
 
-    @property
-    def is_airflow(self) -> bool:
-        return self.arguments[0] == "airflow"
-
 
 def _airflow(*arguments: str, needs: set[str], may_know: set[str] | None = None) -> Component:
     return Component(("airflow", *arguments), frozenset(needs), frozenset(may_know or ()))
@@ -78,6 +74,8 @@ COMPONENTS = {
     ),
     # Once, before all others: databases and buckets as the installed versions want them.
     "prepare": Component(("cli.prepare",), frozenset({*_METADATA, "ledger_url", S3})),
+    # Now and then: what Airflow's database remembers of runs that are long over.
+    "clean-metadata": Component(("cli.clean_metadata",), frozenset(_METADATA)),
 }  # fmt: skip
 
 
@@ -165,7 +163,7 @@ def environment_of(name: str, settings: Settings, *, inherited: Mapping[str, str
         inherited: the environment to start from.
     """
     component = component_of(name)
-    if component.is_airflow or name == "prepare":
+    if name != "mlflow":
         environment = airflow_environment(
             settings,
             api_port=settings.airflow_port,

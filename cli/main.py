@@ -92,6 +92,10 @@ COMMANDS = {
     "triggers": Lazy(
         "cli.commands.triggers:triggers", "Score what asked for trainings by the weeks that followed."
     ),
+    "backup": Lazy("cli.commands.backup:backup", "Copy ledger, MLflow and lake into a folder or a bucket."),
+    "restore": Lazy(
+        "cli.commands.backup:restore", "Put a backup into an empty installation, and check that it holds."
+    ),
     "verify": Lazy(
         "cli.commands.verify:verify", "Prove that the ledger is unchanged and MLflow agrees with it."
     ),

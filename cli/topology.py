@@ -173,7 +173,7 @@ class Topology:
     def _environment(self, name: str) -> dict[str, str]:
         """Return what a part's container would get: public settings, and a folder with its own secrets."""
         folder = self.home / name
-        granted = folder / "secrets"
+        granted = folder / "granted"
         shutil.rmtree(granted, ignore_errors=True)
         granted.mkdir(mode=0o700, parents=True)
         for target, source in components.secret_files(name).items():

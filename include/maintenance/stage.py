@@ -9,6 +9,7 @@ from include.decisions import Decision, Ruling, Subject, Verdict, decide
 from include.errors import GateRefused
 from include.lake import SIDE_TABLE_PREFIX, TABLES
 from include.live_models import training_sets_in_use
+from include.maintenance.merging import merge_small_files
 from include.registry import CHAMPION
 from include.use_case import UseCase
 from include.workspace import Workspace
@@ -80,9 +81,8 @@ def maintain_tables(use_case: UseCase, *, retention_days: int, workspace: Worksp
     kept = _versions_in_use(use_case, workspace)
     side = [f"{SIDE_TABLE_PREFIX}{name}" for name in use_case.source.side_tables]
     for table in (*TABLES, *side):
-        delta = workspace.lake.find(use_case.name, table)
+        delta = merge_small_files(use_case.name, table, workspace)
         if delta is not None:
-            delta.optimize.compact()
             gone = delta.vacuum(
                 retention_hours=retention_days * 24,
                 dry_run=False,

@@ -22,7 +22,7 @@ HEAVY = {"pandas", "numpy", "pyarrow", "deltalake", "mlflow", "sklearn", "sqlalc
 # A command's own help may need the settings, and nothing that takes a second.
 SLOW = HEAVY - {"pydantic", "sqlalchemy"}
 # They run until they are stopped, and print for a person.
-SERVERS = {"demo", "serve"}
+SERVERS = {"demo", "serve", "up-local", "component", "secrets"}
 PRESENT = [name for name, lazy in COMMANDS.items() if importlib.util.find_spec(lazy.target.partition(":")[0])]
 
 

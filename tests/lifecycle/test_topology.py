@@ -1,31 +1,39 @@
 """The installation of docker-compose.yaml as processes: PostgreSQL, Redis, S3, MLflow, Airflow, two workers.
 
-Two weeks of flights, two trainings and a refused batch give on it what they give in one process on a folder.
+What a stretch of flights with trainings and a refused batch leaves behind is compared, table by table and
+decision by decision, with what it leaves in one process on a folder. `make test` lives six days and one
+training; `make topology` two weeks and two.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from bench.performance.lifecycle import bare
 from cli import topology
 from cli.airflow_api import AirflowApi
-from cli.components import COMPONENTS, S3
+from cli.components import S3, component_of
 from cli.demo.calendar import Week
 from cli.demo.replay import STAGES, Replay
 from cli.landing import land_flights
 from cli.topology import Topology
 from include import partitions
+from include.backups.copies import backup, restore
 from include.champions import champions_of
-from include.decisions import Decision
 from include.errors import ConfigurationError
 from include.lake import TABLES
 from include.registry import CHAMPION
@@ -36,19 +44,40 @@ from tests.cli.lifecycle_fixture import declare
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
-WEEKS = [
-    Week(tuple(partitions.span("2013-01-01", "2013-01-07"))),
-    Week(tuple(partitions.span("2013-01-08", "2013-01-14"))),
-]
-REFUSED = "2013-01-10"
-# When a row was written, and by whose decision, is a matter of its place.
-DIFFERING = {"ingested_at", "promotion_id"}
+LONG = bool(os.environ.get("WHOLE_LIFECYCLE"))
+STRETCHES = (
+    [("2013-01-01", "2013-01-07"), ("2013-01-08", "2013-01-14")]
+    if LONG
+    else [("2013-01-01", "2013-01-05"), ("2013-01-06", "2013-01-06")]
+)
+WEEKS = [Week(tuple(partitions.span(*days))) for days in STRETCHES]
+TRAININGS = 2 if LONG else 1
+REFUSED = "2013-01-03"
+# When a row was written, and the names of decisions, are drawn anew in each installation.
+DIFFERING = {"ingested_at", "landed_at", "published_at", "decision_id", "promotion_id", "drift_id"}
+# Hashes that cover those names.
+DERIVED = {
+    "snapshots": {"content_hash"},
+    "predictions": {"content_hash", "contract_hash"},
+    "metrics": {"content_hash", "contract_hash", "source_hash"},
+}
+# So are the names of runs; a model's files hold them. Who asked for a training is not the same either.
+DRAWN = {"run_id", "evaluated_run_id", "evaluation_id", "uri", "sha256", "reason", "promotion_id"}
+# How long a model took, and what it held in memory, is a matter of the moment.
+MEASURED = {"load_s", "one_ms", "bulk_s", "memory_mb"}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _libraries_are_imported() -> None:
     """What they warn of while they are imported is theirs to mend."""
     import_quietly(LIBRARIES)
+
+
+@pytest.fixture(autouse=True)
+def _keys_of_the_store(spread: Topology, monkeypatch: pytest.MonkeyPatch, _clean_environment: None) -> None:
+    for name, value in spread.client_environment().items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +94,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory, use_cases: Path) -> Workspac
     workspace = Workspace(settings)
     land_flights(settings.landing, WEEKS[0].days[0], WEEKS[-1].days[-1])
     workspace.landing.put(f"flights/{REFUSED}.parquet", b"PAR1 cut off")
-    bare(settings, [week.days for week in WEEKS], train=True)
+    bare(settings, [week.days for week in WEEKS[:TRAININGS]], train=True)
+    bare(settings, [week.days for week in WEEKS[TRAININGS:]], train=False)
     return workspace
 
 
@@ -92,8 +122,10 @@ def lived(spread: Topology, alone: Workspace) -> Iterator[Lived]:
             for dag in dags:
                 api.set_paused(dag, False)
             replay = Replay(api, workspace.use_case("flights"), workspace, lambda progress: None)
-            for week in WEEKS:
+            for week in WEEKS[:TRAININGS]:
                 replay.week(week)
+            for week in WEEKS[TRAININGS:]:
+                replay.days(week)
             yield Lived(workspace, api)
 
 
@@ -111,31 +143,55 @@ def test_the_tables_are_equal(alone: Workspace, lived: Lived, table: str) -> Non
     assert lived.workspace.lake.partitions("flights", table) == days
     for day in days:
         one, other = (w.lake.read("flights", table, partitions=[day]) for w in (alone, lived.workspace))
-        columns = [name for name in one.columns if name not in DIFFERING]
-        assert one[columns].equals(other[columns]), f"{table} of {day}"
+        if table == "metrics":
+            one, other = (rows[~rows["name"].str.startswith("system.")] for rows in (one, other))
+        left_out = DIFFERING | DERIVED.get(table, set())
+        columns = [name for name in one.columns if name not in left_out]
+        pd.testing.assert_frame_equal(
+            other[columns].reset_index(drop=True), one[columns].reset_index(drop=True), check_exact=True
+        )
 
 
-def told(decisions: list[Decision]) -> list[tuple[Any, ...]]:
-    """Return what decisions say, without names that are drawn anew in each installation."""
-    return sorted(
-        (one.gate, one.partition or "", one.as_of, one.verdict.value, one.rule, one.policy_hash)
-        for one in decisions
-    )
+def told(workspace: Workspace) -> list[str]:
+    """Return what the decisions say, without addresses and names that differ between installations."""
+    roots = (workspace.settings.lake, workspace.settings.landing)
+    found = []
+    for one in workspace.ledger.find(use_case="flights"):
+        if one.gate == "alert" or (one.gate == "retraining" and one.partition is None):
+            continue  # alerts and the orders of persons, which only Airflow writes
+        content = one.model_dump(
+            mode="json", include={"gate", "partition", "as_of", "verdict", "reasons", "rule"}
+        )
+        text = json.dumps([content, one.policy_hash, without_drawn(one.evidence)], sort_keys=True)
+        for root in roots:
+            text = text.replace(root, "")
+        found.append(text)
+    return sorted(found)
+
+
+def without_drawn(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_drawn(part) for name, part in value.items() if name not in DRAWN | MEASURED}
+    return [without_drawn(part) for part in value] if isinstance(value, list) else value
 
 
 def test_the_decisions_are_equal(alone: Workspace, lived: Lived) -> None:
-    one, other = (workspace.ledger.find(use_case="flights") for workspace in (alone, lived.workspace))
-    assert told(one) == told(other)
+    here, there = told(alone), told(lived.workspace)
+    assert sorted(Counter(there) - Counter(here)) == sorted(Counter(here) - Counter(there))
+    assert len(here) > 10
     (refused,) = lived.workspace.ledger.find(use_case="flights", gate="ingestion", partition=REFUSED)
     assert refused.verdict.value == "refuse"
+    lived.workspace.ledger.verify()
+
+
+def test_the_champions_are_equal(alone: Workspace, lived: Lived) -> None:
     champions = [
         [(champion.version, champion.as_of) for champion in champions_of(workspace.ledger, "flights")]
         for workspace in (alone, lived.workspace)
     ]
     assert champions[0] == champions[1]
-    assert len(champions[0]) == 2
+    assert len(champions[0]) == TRAININGS
     assert lived.workspace.registry.alias_version("flights", CHAMPION) == champions[1][0][0]
-    lived.workspace.ledger.verify()
 
 
 def test_both_workers_take_tasks_and_their_logs_are_read_in_one_place(spread: Topology, lived: Lived) -> None:
@@ -143,11 +199,12 @@ def test_both_workers_take_tasks_and_their_logs_are_read_in_one_place(spread: To
     for number in (1, 2):
         logs = spread.home / f"worker-{number}" / "airflow" / "logs"
         hosts[f"worker-{number}"] = sum(path.is_file() for path in logs.rglob("attempt=*.log"))
-    assert min(hosts.values()) >= 5, hosts
+    assert min(hosts.values()) >= 2, hosts
     run = lived.api.runs("flights.ingest", partition_key=REFUSED)[-1]
     path = f"/dags/flights.ingest/dagRuns/{run.run_id.replace('+', '%2B')}/taskInstances/ingest/logs/1"
     text = str(lived.api._get(path)["content"])
-    assert "is not a readable Parquet file" in text
+    (refused,) = lived.workspace.ledger.find(use_case="flights", gate="ingestion", partition=REFUSED)
+    assert refused.id in text
 
 
 def parts(spread: Topology) -> list[tuple[str, psutil.Process]]:
@@ -172,19 +229,46 @@ def test_no_part_knows_a_secret_that_it_does_not_need(spread: Topology, lived: L
     keys = (spread.secrets / "aws_credentials").read_text().split()[-1]
     for name, process in parts(spread):
         known = "\n".join(process.environ().values()) + " ".join(process.cmdline())
-        needs = COMPONENTS[name.split("-")[0] if name.startswith("worker") else name].needs
+        needs = component_of(name).needs
         assert {one for one, url in urls.items() if url in known} <= needs, name
         assert (keys in known) <= (S3 in needs), name
         assert not any(url in " ".join(process.cmdline()) for url in urls.values())
 
 
 def test_the_workers_are_warm_and_nobody_else(spread: Topology, lived: Lived) -> None:
-    warm = {
-        name
-        for name, process in parts(spread)
-        if any("/sklearn/" in mapped.path or "/deltalake/" in mapped.path for mapped in process.memory_maps())
-    }
-    assert warm - {"api-server", "mlflow"} == {"worker-1", "worker-2"}
+    warm = set()
+    for name, process in parts(spread):
+        with suppress(psutil.NoSuchProcess):  # a child that has ended meanwhile
+            if any("/deltalake/" in mapped.path for mapped in process.memory_maps()):
+                warm.add(name)
+    # The pages of the API server have read reports and decisions, not tables.
+    assert warm == {"worker-1", "worker-2"}
+
+
+def test_a_backup_of_it_is_restored_on_a_folder(
+    spread: Topology, lived: Lived, use_cases: Path, tmp_path: Path
+) -> None:
+    database = SecretStr((spread.secrets / "airlock_mlflow_database_url").read_text().strip())
+    named = lived.workspace.settings.model_copy(update={"mlflow_database_url": database})
+    backup(str(tmp_path / "backup"), Workspace(named))
+    settings = Settings(
+        _env_file=None,
+        home=tmp_path / "restored",
+        use_cases_dir=use_cases,
+        signing_key=str(spread.secrets / "signing.pem"),
+    )
+    found = restore(str(tmp_path / "backup"), Workspace(settings))
+    assert [one for one in found if not one.holds] == []
+    assert Workspace(settings).ledger.verify() == lived.workspace.ledger.verify()
+
+
+def test_old_rows_of_airflow_are_cleaned_where_its_database_is_known(spread: Topology, lived: Lived) -> None:
+    runs = len(lived.api.runs("flights.ingest"))
+    process = spread.spawn("clean-metadata")
+    while process.alive:
+        time.sleep(0.5)
+    assert "clean-metadata kept the last 90 days" in process.last_words()
+    assert len(lived.api.runs("flights.ingest")) == runs, "nothing is old"
 
 
 def test_a_second_start_is_refused_and_a_stop_ends_all_of_it_and_nothing_else(
@@ -192,6 +276,7 @@ def test_a_second_start_is_refused_and_a_stop_ends_all_of_it_and_nothing_else(
 ) -> None:
     with pytest.raises(ConfigurationError, match="running already"):
         Topology(spread.settings).start()
+    assert spread.well("worker-1")
     known = [process.pid for process in spread.running.processes]
     bystander = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:

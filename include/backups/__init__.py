@@ -1,0 +1,1 @@
+"""Copies of all records of an installation, and the proof that a restored copy holds."""
