@@ -71,8 +71,8 @@ def test_the_bytes_do_not_depend_on_who_builds_and_in_which_order(
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for table in MADE:
-        for day in DAYS:
+        # Sums of a day are made when a later day asks for them.
+        for day in DAYS[:-1] if table == "feature_aggregates" else DAYS:
             expected = chunks(featured_home, table, day)
-            if table != "feature_aggregates":
-                assert len(expected) > 5
+            assert len(expected) > 5
             assert chunks(tmp_path, table, day) == expected, (table, day)
