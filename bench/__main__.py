@@ -11,6 +11,8 @@ BENCHES = {
     "ingestion": "bench.performance.ingestion",
     "lifecycle": "bench.performance.lifecycle",
     "drift": "bench.performance.drift",
+    "features": "bench.performance.features",
+    "online": "bench.performance.online",
     "gates": "bench.decisions.gates",
     "promotion": "bench.decisions.promotion",
     "year": "bench.decisions.year",

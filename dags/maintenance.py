@@ -12,7 +12,7 @@ moved it past the gates, or a promotion was cut short. Scoring follows the ledge
 its schedule allows: its DAGs are paused, fail, or wait for files. One whose `end_date` has passed is quiet.
 
 `retain_…` removes what is older than the use case's `retention.days`; its decision says what, and what was
-kept because a model in use was trained on it.
+kept because a model in use was trained on it. Rows of feature sets that nobody needs any more go as well.
 
 `tidy_…` merges small files and removes those that no version of the last 90 days needs.
 """

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from include.use_case import UseCase
     from include.workspace import Workspace
 
+PAGE = "features/page.html"  # of today's features among the reports of a use case
 _RECORDED = ("numpy", "pandas", "pyarrow")
 
 

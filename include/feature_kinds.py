@@ -49,11 +49,14 @@ class RowFeature(Declared):
         scope: `row` when each value depends on its own row alone; `batch` when the function compares rows of
             one day. A single request has no batch, so such a feature is missing online, and the whole day
             must fit into the memory of one worker.
+        engine: `pandas` for a function that holds what cannot be sent to another machine, such as a lock:
+            rebuilds then run on this one.
     """
 
     inputs: tuple[str, ...]
     build: RowFunction
     scope: Literal["row", "batch"] = "row"
+    engine: Literal["any", "pandas"] = "any"
 
     def __post_init__(self) -> None:
         if self.scope == "batch" and self.online != "may_be_missing":

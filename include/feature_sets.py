@@ -37,13 +37,14 @@ from include.feature_kinds import (
     RowFeature,
     RowFunction,
 )
+from include.feature_shipping import require_shippable
 from include.hashing import digest
 from include.lake import AUDIT_COLUMNS, LABEL, ROW_KEY
 from include.settings import Settings
 from include.use_case import UseCase
 
-# For people to read: naming a unit or an owner makes no other feature.
-_NO_MATTER = {"build", "unit", "owner"}
+# Neither a unit or an owner, for people to read, nor where a function may run makes another feature.
+_NO_MATTER = {"build", "unit", "owner", "engine"}
 # Columns that stand beside the features in the tables.
 _RESERVED = {ROW_KEY, "event_time", LABEL, "score", "feature_set_version", *AUDIT_COLUMNS}
 
@@ -67,6 +68,7 @@ class FeatureSet:
         owner: str = "",
         online: Online = "required",
         scope: Literal["row", "batch"] = "row",
+        engine: Literal["any", "pandas"] = "any",
     ) -> Callable[[RowFunction], RowFunction]:
         """Declare the decorated function as a feature of its own name."""
 
@@ -85,6 +87,7 @@ class FeatureSet:
                     owner=owner,
                     online=online,
                     scope=scope,
+                    engine=engine,
                 )
             )
             return build
@@ -222,6 +225,7 @@ def _load(path: Path, use_case: UseCase) -> FeatureSet:
 
 
 def _check(use_case: UseCase, found: FeatureSet) -> None:
+    require_shippable(found)
     for feature in found.features:
         inputs = feature.reads
         if isinstance(feature, HistoryFeature) and feature.value not in {"", OUTCOME}:

@@ -282,6 +282,11 @@ class Registry(RunFiles):
         found = self._find(self.client.get_model_version_by_alias, use_case, alias)
         return None if found is None else str(found.version)
 
+    def version_tags(self, use_case: str, version: str) -> dict[str, str]:
+        """Return the tags of a registered version; none when there is no such version."""
+        found = self._find(self.client.get_model_version, use_case, version)
+        return {} if found is None else dict(found.tags)
+
     def version_model(self, use_case: str, version: str) -> LoggedModel:
         """Return the files of a registered version."""
         found = self._find(self.client.get_model_version, use_case, version)

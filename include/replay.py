@@ -43,7 +43,9 @@ GATES = {
     "trigger_outcome": "include.monitoring.outcomes:check",
     "alert": "include.alerts.gate:check",
     "watch": "include.maintenance.watch:check",
+    "deadline": "include.maintenance.deadline:check",
     "retention": "include.maintenance.retention:check",
+    "feature_sets": "include.maintenance.feature_sets:check",
     "alias": "include.maintenance.stage:check_alias",
 }
 # What a gate takes beside evidence and policy, by the place of the setting: its decisions do not hold it.

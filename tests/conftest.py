@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from include.use_case import UseCase, read_use_case
 from include.workspace import Workspace
 from tests import servers, without_spark  # noqa: F401
 from tests.kills import Victims
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 LANDED = ("2013-01-01", "2013-02-12")
 _LONGEST = ("lifecycle/test_airflow", "lifecycle/", "simulation/test_agreement", "tests/corpus/")
@@ -104,6 +108,13 @@ def redis_url(redis_server: str) -> str:
     with redis.Redis.from_url(redis_server) as client:
         client.flushall()
     return redis_server
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """Spark on two threads of this machine."""
+    with servers.spark_session() as session:
+        yield session
 
 
 @pytest.fixture(scope="session")

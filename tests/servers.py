@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -249,6 +250,7 @@ def spark_session() -> Iterator[Any]:
         "JAVA_HOME": str(home),
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]),
+        "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_LOCAL_DIRS": str(home / "local"),
     }
     before = {name: os.environ.get(name) for name in environment}
@@ -256,10 +258,13 @@ def spark_session() -> Iterator[Any]:
     try:
         from pyspark.sql import SparkSession
 
+        # It tells of its connections until the very end, when nobody holds the log open any more.
+        logging.getLogger("py4j").setLevel(logging.WARNING)
         session = (
             SparkSession.builder.master("local[2]")
             .appName("tests")
             .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.driver.memory", "512m")
             .config("spark.sql.shuffle.partitions", "2")

@@ -26,7 +26,14 @@ from include.workspace import Workspace
 USE_CASE, FIRST, LAST = "flights", "2013-01-01", "2013-12-31"
 HALF = "2013-07-01"
 BLIZZARD = ("2013-02-08", "2013-02-09")
-POLICIES = ("never", "always-weekly", "always-weekly-all-history.yaml", "naive-gate", "declared")
+POLICIES = (
+    "never",
+    "always-weekly",
+    "always-weekly-all-history.yaml",
+    "naive-gate",
+    "gated-weekly.yaml",
+    "declared",
+)
 _FOLDER = Path(__file__).parent / "policies"
 _TENTH_WEEK = 9
 

@@ -53,7 +53,7 @@ class Catalogue(BaseModel):
 
     Attributes:
         stale: partitions that are to be built again, with the reason.
-        notes: what could not be asked.
+        notes: what could not be asked, and a champion whose definitions are gone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,7 +80,13 @@ def catalogue(use_case: UseCase, workspace: Workspace) -> Catalogue:
     except Outage as error:
         models, aliases = {}, {}
         notes.append(f"which models learned from what is not shown: {error}")
-    reigned = [(one.version, one.feature_set_version) for one in champions_of(workspace.ledger, name)]
+    champions = champions_of(workspace.ledger, name)
+    if champions and champions[0].feature_set_version not in declared:
+        notes.append(
+            f"champion {champions[0].version} learned from version {champions[0].feature_set_version}, which "
+            "no file defines: new dates cannot be scored with it. Keep its file in features.beside, or train"
+        )
+    reigned = [(one.version, one.feature_set_version) for one in champions]
     others = {*standing, *models.values(), *(version for _, version in reigned)} - set(declared)
     sets = []
     for version in [*declared, *sorted(others)]:

@@ -76,7 +76,7 @@ class Material:
         columns = _side_columns(self.features.joined_ones, table)
         if not self.side_contents[table]:
             return pd.DataFrame(columns=columns)
-        reached = _before(self.days, days, own=True)
+        reached = days_before(self.days, days, own=True)
         name = f"{SIDE_TABLE_PREFIX}{table}"
         return self.lake.read(self.use_case.name, name, partitions=reached, columns=columns)
 
@@ -88,7 +88,7 @@ class Material:
         return current_aggregates(
             self.use_case,
             self.wanted,
-            _before(self.days, self.window_days, own=False),
+            days_before(self.days, self.window_days, own=False),
             self.lake,
             self.contents,
             publish=self.publish,
@@ -112,7 +112,7 @@ class Material:
 
     def _side_contents(self, day: str) -> dict[str, list[str]]:
         return {
-            table: [self.side_contents[table].get(other, "") for other in _before([day], days, own=True)]
+            table: [self.side_contents[table].get(other, "") for other in days_before([day], days, own=True)]
             for table, days in self.reach.items()
         }
 
@@ -148,7 +148,7 @@ def _side_columns(features: Sequence[JoinedFeature], table: str) -> list[str]:
     return list(dict.fromkeys([PARTITION, "known_at", *named]))
 
 
-def _before(days: Sequence[str], count: int, *, own: bool) -> list[str]:
+def days_before(days: Sequence[str], count: int, *, own: bool) -> list[str]:
     """Return so many days before each day, in order, and with `own` the days themselves."""
     found = {
         other

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from include.champions import Champion, newest_champion
 from include.errors import AirlockError
+from include.feature_definitions import PAGE
 from include.features.plots import draw
 from include.registry import IMPORTANCE_FILE
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from include.use_case import UseCase
     from include.workspace import Workspace
 
-PAGE = "features/page.html"
 _SHOWN_PARTITIONS = 400
 _PROFILE_COLUMNS = ["partition", "column", "kind", "count", "nulls", "quantiles", "categories"]
 

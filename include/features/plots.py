@@ -23,7 +23,7 @@ def draw(profiles: pd.DataFrame) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 2.0), layout="constrained", dpi=80)
+    figure = Figure(figsize=(7.2, 2.0), layout="constrained", dpi=90)
     FigureCanvasAgg(figure)
     spread, missing = figure.subplots(1, 2)
     if profiles["kind"].iloc[-1] == "number":

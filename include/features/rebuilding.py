@@ -123,8 +123,9 @@ def stale(use_case: UseCase, days: Sequence[str], workspace: Workspace) -> dict[
     for number, material in enumerate(materials(use_case, sets.values(), wanted, lake)):
         version = material.features.version
         stored = records(lake, name, "features", feature_set_version=version)
-        if number == 0:
-            reasons = {day: "the definitions changed since" for day in wanted if day not in stored}
+        lacking = [day for day in wanted if day not in stored]
+        why = f"not built yet with those of {version}" if number else "the definitions changed since"
+        reasons = {**dict.fromkeys(lacking, why), **reasons}
         current = [day for day in wanted if day in stored]
         now = replace(material, days=current, publish=False).sources() if current else {}
         for day in current:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -26,6 +26,7 @@ def current_aggregates(
     contents: Mapping[str, str],
     *,
     publish: bool = True,
+    summed: Callable[[list[str]], pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """Return the daily sums of these days, and bring the table up to date where a batch has changed.
 
@@ -38,6 +39,7 @@ def current_aggregates(
         lake: where the tables are.
         contents: content hash of every published batch, by partition.
         publish: whether to write what was computed.
+        summed: computes the sums of some days elsewhere; None computes them here.
 
     Returns:
         The columns of `COLUMNS`, in the order of the days.
@@ -52,10 +54,7 @@ def current_aggregates(
         parts.append(lake.read(name, AGGREGATES, partitions=current, columns=COLUMNS))
     for start in range(0, len(outdated), _DAYS_AT_ONCE):
         some = outdated[start : start + _DAYS_AT_ONCE]
-        columns = [PARTITION, "known_at", *columns_of(use_case, wanted)]
-        sums = daily_aggregates(
-            use_case, wanted, lake.read(name, "batches", partitions=some, columns=columns)
-        )
+        sums = sums_of(use_case, wanted, some, lake) if summed is None else summed(some)
         parts.append(sums)
         if publish:
             hashes = {day: contents[day] for day in some}
@@ -63,3 +62,11 @@ def current_aggregates(
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
     return pd.concat(parts, ignore_index=True).sort_values(PARTITION, kind="stable", ignore_index=True)
+
+
+def sums_of(use_case: UseCase, wanted: Wanted, days: Sequence[str], lake: Lake) -> pd.DataFrame:
+    """Read the batches of some days and sum them up."""
+    columns = [PARTITION, "known_at", *columns_of(use_case, wanted)]
+    return daily_aggregates(
+        use_case, wanted, lake.read(use_case.name, "batches", partitions=list(days), columns=columns)
+    )

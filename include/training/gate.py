@@ -93,7 +93,7 @@ def _too_little(evidence: TrainingEvidence, policy: Training) -> Iterator[str]:
         yield (
             f"{len(days) or 'some'} days were built with feature versions {evidence.feature_set_versions}, "
             f"the definitions are now {evidence.feature_set_version}; build them again with: "
-            f"./airlock rebuild-features {evidence.use_case} {span}"
+            f"./airlock rebuild-features {evidence.use_case + ' ' if evidence.use_case else ''}{span}"
         )
 
 

@@ -54,7 +54,11 @@ def test_dags_parse_and_stand_in_the_schedule(installation: Installation) -> Non
     dags = {dag.dag_id: dag for dag in installation.api.dags()}
     assert set(dags) == {
         "airlock.maintenance",
-        *(f"{name}.{s}" for name in ("flights", "live") for s in (*STAGES, "rollback", "rebuild_features")),
+        *(
+            f"{name}.{s}"
+            for name in ("flights", "live")
+            for s in (*STAGES, "rollback", "quarantine", "rebuild_features")
+        ),
     }
     assert dags["flights.ingest"].timetable_partitioned
     assert dags["flights.ingest"].next_run_after is None, "the data of 2013 has ended, so nothing is due"
@@ -79,6 +83,40 @@ def test_a_partition_triggered_by_rest_goes_through_the_stages(installation: Ins
         assert time.monotonic() < deadline, "the partition did not reach scoring"
         time.sleep(0.5)
     assert installation.states(runs[0]) == {"score": "skipped"}, "there is no champion yet"
+
+
+def test_a_rebuild_of_many_dates_is_one_run_and_scoring_follows_by_partition(
+    installation: Installation,
+) -> None:
+    day, never = "2013-01-01", "2012-12-31"
+    lake, dag_id = installation.workspace.lake, "flights.rebuild_features"
+    built = lake.read("flights", "features", partitions=[day])
+    version, content = built["feature_set_version"].iloc[0], lake.content_hash("flights", "features", day)
+    lake.write_partition(
+        "flights",
+        "features",
+        day,
+        built.iloc[:0][["row_key", "known_at"]],
+        source_hash="",
+        contract_hash="",
+        version=version,
+    )
+    installation.api.set_paused(dag_id, False)
+    asked = {"from": never, "to": day, "all": True}
+    run = installation.run_to_end(dag_id, conf=asked)
+    assert installation.states(run) == {"rebuild": "success", "refused": "success"}
+    rebuilt = installation.api.xcom(dag_id, run.run_id, "rebuild")
+    assert (rebuilt["changed"], rebuilt["missing"]) == ([day], [never])
+    assert lake.content_hash("flights", "features", day) == content
+    deadline = time.monotonic() + 120
+    while len(runs := installation.api.runs("flights.score", partition_key=day)) < 2 or not runs[-1].finished:
+        assert time.monotonic() < deadline, "scoring did not follow the rebuilt partition"
+        time.sleep(0.5)
+    again = installation.run_to_end(dag_id, conf=asked)
+    assert installation.states(again) == {"rebuild": "skipped", "refused": "skipped"}, "nothing changed"
+    assert len(installation.api.runs("flights.score")) == 2
+    backwards = installation.run_to_end(dag_id, conf={"from": day, "to": never})
+    assert installation.states(backwards) == {"rebuild": "failed", "refused": "upstream_failed"}
 
 
 def test_a_missing_batch_is_a_decision_and_never_retried(installation: Installation) -> None:

@@ -12,7 +12,7 @@ from include import partitions
 from include.errors import NotFound, RequestRefused, UseCaseError
 from include.feature_sets import FeatureSet
 from include.features.gathering import contents_of, longest_window
-from include.features.history import entity_values, wanted_of
+from include.features.history import Wanted, entity_values, wanted_of
 from include.features.inputs import canonical
 from include.features.joining import days_of_reach, in_time
 from include.features.online.reading import Inputs, microseconds
@@ -38,7 +38,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def materialise(
-    use_case: UseCase, features: FeatureSet, as_of: str, *, lake: Lake, store: OnlineStore
+    use_case: UseCase,
+    features: FeatureSet,
+    as_of: str,
+    *,
+    lake: Lake,
+    store: OnlineStore,
+    wanted: Wanted | None = None,
 ) -> Head:
     """Keep what requests of one data date need, in the place of what was kept before.
 
@@ -49,6 +55,8 @@ def materialise(
             day before, as far as they were known.
         lake: where batches, side tables and aggregates are.
         store: where the state is kept.
+        wanted: what is summed up each day, also for feature sets that stand beside this one; None when it
+            stands alone.
 
     Returns:
         The head of the state that holds now: the one made here, or a newer one.
@@ -57,7 +65,8 @@ def materialise(
         NotFound: no batch was ever published.
         Outage: the store does not answer.
     """
-    entries = dict(_entries(use_case, features, as_of, lake))
+    wanted = wanted or wanted_of(features.of_history)
+    entries = dict(_entries(use_case, features, as_of, lake, wanted))
     side_rows, settled = _side_rows(use_case, features, as_of, lake)
     start = _start_of(use_case, as_of)
     head = Head(
@@ -121,13 +130,15 @@ def _start_of(use_case: UseCase, day: str) -> int:
     return int((midnight - _EPOCH).total_seconds()) * 1_000_000
 
 
-def _entries(use_case: UseCase, features: FeatureSet, as_of: str, lake: Lake) -> Iterator[tuple[str, str]]:
+def _entries(
+    use_case: UseCase, features: FeatureSet, as_of: str, lake: Lake, wanted: Wanted
+) -> Iterator[tuple[str, str]]:
     if not features.of_history:
         return
     days = longest_window(features.of_history)
     window = partitions.span(partitions.shift(as_of, -days), partitions.shift(as_of, -1))
     contents = contents_of(lake, use_case.name, "batches")
-    aggregates = current_aggregates(use_case, wanted_of(features.of_history), window, lake, contents)
+    aggregates = current_aggregates(use_case, wanted, window, lake, contents)
     for by, values in entity_values(features.of_history, aggregates, as_of).items():
         objects = values.astype(object).where(values.notna(), _NO_VALUE)
         for entity, row in zip(values.index, objects.to_numpy().tolist(), strict=True):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from include import partitions
 from include.errors import NotFound
 from include.feature_sets import load_feature_sets
+from include.features.history import wanted_of
 from include.features.online.materialising import materialise
 from include.features.online.state import Head, space_of
 from include.features.online.stores import open_online_store
@@ -44,8 +45,12 @@ def refresh(use_case: UseCase, partition: str | None, *, workspace: Workspace) -
     next_day = partitions.key_of(partitions.available_at(newest))
     heads = []
     with closing(open_online_store(workspace.settings)) as store:
-        for features in load_feature_sets(use_case, workspace.settings).values():
+        sets = load_feature_sets(use_case, workspace.settings).values()
+        wanted = wanted_of(feature for features in sets for feature in features.of_history)
+        for features in sets:
             old = store.head(space_of(use_case.name, features.version))
             as_of = next_day if old is None else max(next_day, old.as_of)
-            heads.append(materialise(use_case, features, as_of, lake=workspace.lake, store=store))
+            heads.append(
+                materialise(use_case, features, as_of, lake=workspace.lake, store=store, wanted=wanted)
+            )
     return heads

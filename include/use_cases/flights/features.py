@@ -53,20 +53,6 @@ def arrival_minute(rows: pd.DataFrame) -> pd.Series:
     return (rows["sched_arr_time"] // 100 * 60 + rows["sched_arr_time"] % 100).astype("float64")
 
 
-@features.row(
-    kind="number",
-    inputs=["origin", "hour"],
-    low=1,
-    high=200,
-    description="flights planned there in the same hour",
-    unit="flights",
-    scope="batch",
-    online="may_be_missing",
-)
-def flights_in_hour(rows: pd.DataFrame) -> pd.Series:
-    return rows.groupby(["origin", "hour"])["origin"].transform("size").astype("float64")
-
-
 for _name, _column, _low, _high, _unit in [
     ("wind_speed", "wind_speed", 0, 150, "mph"),
     ("precipitation", "precip", 0, 10, "inches in the hour"),
@@ -86,3 +72,37 @@ for _name, _column, _low, _high, _unit in [
         description=f"at the airport of departure, {_unit}",
         unit=_unit,
     )
+
+# What is known of the past. A flight's own record says most; at the start of a history it is null.
+for _name, _by, _window, _value, _few, _description in [
+    ("flight_late_share", ("carrier", "flight"), 28, "label", 5, "late share of this flight, 28 days"),
+    ("flight_delay", ("carrier", "flight"), 28, "arr_delay", 5, "mean delay of this flight, 28 days"),
+    ("route_late_share", ("origin", "dest"), 28, "label", 5, "late share of this route, 28 days"),
+    ("destination_late_share", ("dest",), 1, "label", 3, "late share to this airport, the day before"),
+]:
+    features.history(
+        name=_name,
+        kind="number",
+        by=_by,
+        window_days=_window,
+        measure="mean",
+        value=_value,
+        min_values=_few,
+        max_null_share=1.0,
+        low=-120 if _value == "arr_delay" else 0,
+        high=3000 if _value == "arr_delay" else 1,
+        description=_description,
+        unit="minutes" if _value == "arr_delay" else "share",
+    )
+
+features.history(
+    name="flights_in_hour",
+    kind="number",
+    by=("origin", "hour"),
+    window_days=7,
+    measure="count",
+    low=0,
+    high=1400,
+    description="flights from there in the same hour, past 7 days",
+    unit="flights",
+)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airlock.operators.base import AirlockOperator, actor_of, partition_of
 from include import partitions
-from include.errors import GateRefused, NothingToDo
+from include.errors import Awaited, GateRefused, NothingToDo
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -14,24 +16,51 @@ if TYPE_CHECKING:
     from include.use_case import UseCase
     from include.workspace import Workspace
 
+_LOOK_AGAIN_SECONDS = 300
+
 
 class BuildFeaturesOperator(AirlockOperator):
-    """Build, check and publish the features and labels of the run's partition."""
+    """Build, check and publish the features and labels of the run's partition.
+
+    Where features wait for a side table that is not there yet, the task looks again every five minutes,
+    without holding a slot. When the patience of `features.wait_minutes` ends, the partition is refused.
+    """
+
+    stage = "features"
 
     reads = ("batches", "side tables")
-    writes = ("features", "labels", "feature_profiles")
+    writes = ("features", "labels", "feature_profiles", "feature_aggregates")
+    # Seconds since 1970 at which waiting ends; None until it has begun.
+    deadline: float | None = None
 
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
+        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
         from include.features.stage import build
 
-        partition = partition_of(context)
-        decision, ref = build(use_case, partition, actor=actor_of(context), workspace=workspace)
+        partition, actor, now = partition_of(context), actor_of(context), time.time()
+        deadline = now + 60 * use_case.features.wait_minutes if self.deadline is None else self.deadline
+        try:
+            decision, ref = build(
+                use_case, partition, actor=actor, workspace=workspace, patient=now < deadline
+            )
+        except Awaited as reason:
+            self.log.info("Waiting: %s", reason)
+            moment = datetime.fromtimestamp(min(now + _LOOK_AGAIN_SECONDS, deadline), UTC)
+            self.defer(
+                trigger=DateTimeTrigger(moment=moment), method_name="resume", kwargs={"deadline": deadline}
+            )
         references = {"decision_id": decision.id, "verdict": decision.verdict.value, "features": str(ref)}
         if use_case.features.online.enabled:
             from include.features.online import refresh
 
             references["online_as_of"] = refresh(use_case, partition, workspace=workspace)[0].as_of
         return references
+
+    def resume(self, context: Context, event: Any, deadline: float) -> dict[str, Any]:
+        """Look again after the trigger's event."""
+        self.deadline = deadline
+        return self.execute(context)
 
 
 class RebuildFeaturesOperator(AirlockOperator):
@@ -40,6 +69,8 @@ class RebuildFeaturesOperator(AirlockOperator):
     One run serves the whole range. Each date that changed becomes a partition of the outlet's event, so that
     scoring and monitoring run for it as after a daily build.
     """
+
+    stage = "rebuild_features"
 
     reads = ("batches", "side tables")
     writes = ("features", "labels", "feature_profiles")
@@ -66,6 +97,8 @@ class RefusedDatesOperator(AirlockOperator):
 
     :param rebuilt_by: id of the task that built them.
     """
+
+    stage = "refused_dates"
 
     def __init__(self, *, rebuilt_by: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

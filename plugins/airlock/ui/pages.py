@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from include.errors import AirlockError, NotFound
+from include.feature_definitions import PAGE
 from include.use_case import use_case_names
 from include.workspace import Workspace
 
@@ -95,8 +96,6 @@ def create_app() -> FastAPI:
 
 def _features_page(workspace: Workspace, use_case: str | None) -> str:
     """Return where the page of a use case's features is shown; empty where none was made."""
-    from include.features.page import PAGE
-
     known = use_case is not None and use_case in use_case_names(workspace.settings)
     if not known or not workspace.reports.exists(f"{use_case}/{PAGE}"):
         return ""

@@ -12,6 +12,7 @@ import urllib.request
 import numpy as np
 import pytest
 
+from include.champions import newest_champion
 from include.errors import ConfigurationError, GateRefused, GateUndecided, Outage
 from include.evaluation.stage import evaluate
 from include.feature_sets import load_features
@@ -244,6 +245,8 @@ def test_a_champion_that_needs_other_features_is_incompatible(championed, flying
     other = open_home(championed.settings.home, use_cases_dir=folder.parent)
     for day in [f"2013-01-{day:02d}" for day in range(1, 17)]:
         build(flying, day, actor="tests", workspace=other)
+    older = newest_champion(other.ledger, "flights").feature_set_version
+    other.lake.open("flights", "features").delete(f"feature_set_version = '{older}'")
     use_case = changed(flying, WITH_CHAMPION)
     run_id = trained(other, use_case, LATER)
     with pytest.raises(GateRefused, match="version 1 cannot score today's features"):

@@ -99,7 +99,10 @@ def test_features_of_other_definitions_are_not_scored(championed, flying, open_h
     other = open_home(championed.settings.home, use_cases_dir=folder.parent)
     build(flying, DAY, actor="tests", workspace=other)
     before = predictions(championed)
-    with pytest.raises(ConfigurationError, match=r"champion 1 learned from .*; train a model on today's"):
+    champion, _ = score(flying, DAY, workspace=other)
+    pd.testing.assert_frame_equal(predictions(championed), before)  # from its own rows, which stand beside
+    other.lake.open("flights", "features").delete(f"feature_set_version = '{champion.feature_set_version}'")
+    with pytest.raises(ConfigurationError, match=r"champion 1 learned from .*features.beside.*today's"):
         score(flying, DAY, workspace=other)
     pd.testing.assert_frame_equal(predictions(championed), before)
 

@@ -65,11 +65,23 @@ CASES = {
         ["not checked for a leak, for want of both labels on the days: carrier, origin"],
     ),
     "older definitions": (
+        {
+            "feature_set_versions": ["v1", "v2"],
+            "built_otherwise": ["2013-01-03", "2013-01-07"],
+            "use_case": "trips",
+        },
+        "refuse",
+        [
+            "2 days were built with feature versions ['v1', 'v2'], the definitions are now v2; build them "
+            "again with: ./airlock rebuild-features trips --from 2013-01-03 --to 2013-01-07"
+        ],
+    ),
+    "older definitions, decided by an earlier release": (
         {"feature_set_versions": ["v1"]},
         "refuse",
         [
-            "rows were built with feature versions ['v1'], the definitions are now v2; "
-            "backfill the ingest DAG over the window"
+            "some days were built with feature versions ['v1'], the definitions are now v2; build them again "
+            "with: ./airlock rebuild-features --from FIRST --to LAST"
         ],
     ),
     "missing days, with what the ledger says": (

@@ -227,9 +227,7 @@ def test_rows_of_older_definitions_are_refused(featured, flying, open_home):
     folder.mkdir(parents=True)
     (folder / "features.py").write_text(declared.read_text().replace("high=6000", "high=5000"))
     other = open_home(featured.settings.home, use_cases_dir=folder.parent)
-    with pytest.raises(
-        GateRefused, match=r"rows were built with feature versions .* backfill the ingest DAG"
-    ):
+    with pytest.raises(GateRefused, match=r"were built with feature versions .* rebuild-features flights"):
         trained(other, flying)
     assert runs(featured) == []
 
