@@ -44,6 +44,13 @@ class AirflowApi:
         """The client for a server that was started with these settings."""
         return cls(url, user=settings.airflow_user, password=SecretStr(password_of(settings)))
 
+    @classmethod
+    def by_token(cls, url: str, token: SecretStr) -> Self:
+        """The client of a person who has a token already, whatever auth manager gave it."""
+        api = cls(url, user="", password=SecretStr(""))
+        api._token = token.get_secret_value()
+        return api
+
     def __enter__(self) -> Self:
         return self
 
@@ -213,7 +220,7 @@ class AirflowApi:
         if not self._token:
             self._log_in()
         response = self._request(method, f"/api/v2{path}", body, query)
-        if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        if self._user and response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             # The token has expired, or was signed by a server that has drawn new keys since.
             self._log_in()
             response = self._request(method, f"/api/v2{path}", body, query)

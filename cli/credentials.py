@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from include.errors import ConfigurationError
 from include.settings import Settings
 
 _OWNER_ONLY = 0o600
+ROLES = ("viewer", "user", "op", "admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,34 @@ def password_of(settings: Settings) -> str:
     if wanted != known:
         _write(path, {**passwords, settings.airflow_user: wanted})
     return wanted
+
+
+def users_of(settings: Settings) -> dict[str, str]:
+    """Return the role of each user of Airflow: the admin, and those whom the setting names.
+
+    Raises:
+        ConfigurationError: one is not written as name:role.
+    """
+    users = {settings.airflow_user: "admin"}
+    for part in filter(None, (part.strip() for part in settings.airflow_users.split(","))):
+        name, _, role = part.partition(":")
+        if not name or role not in ROLES or name in users:
+            raise ConfigurationError(
+                f"AIRLOCK_AIRFLOW_USERS has {part!r}: write name:role, each name once, roles are "
+                f"{', '.join(ROLES)}"
+            )
+        users[name] = role
+    return users
+
+
+def make_passwords(settings: Settings, users: Mapping[str, str]) -> None:
+    """Make sure that each user has a password in the file that Airflow reads; those that are known stay."""
+    password_of(settings)
+    path = passwords_file(settings.home)
+    known = _read(path)
+    drawn = {name: secrets.token_urlsafe(12) for name in users if name not in known}
+    if drawn:
+        _write(path, {**known, **drawn})
 
 
 def _folder(home: Path) -> Path:

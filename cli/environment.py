@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from cli.credentials import keys_of, password_of, passwords_file
+from cli.credentials import keys_of, make_passwords, passwords_file, users_of
 from include.errors import ConfigurationError
 from include.settings import PROJECT_ROOT, Settings
 
@@ -152,6 +152,12 @@ def _execution(settings: Settings) -> dict[str, dict[str, str]]:
         "scheduler": {"scheduler_idle_sleep_time": "0.1"},
         "sdk": {"coordinators": json.dumps(coordinators), "queue_to_coordinator": json.dumps(queues)},
     }
+    if settings.pod_templates_dir:
+        options["core"] = {"executor": "KubernetesExecutor", **fork}
+        options["kubernetes_executor"] = {
+            "pod_template_file": f"{settings.pod_templates_dir.rstrip('/')}/default.yaml",
+            "delete_worker_pods": "True",
+        }
     if broker := settings.celery_broker_url.get_secret_value():
         options["core"] = {"executor": "CeleryExecutor", **fork}
         options["celery"] = {
@@ -195,12 +201,15 @@ def _identity(settings: Settings) -> dict[str, dict[str, str]]:
         raise ConfigurationError(
             f"AIRLOCK_AIRFLOW_USER is {settings.airflow_user!r}: Airflow needs a name without ':' and ','."
         )
-    password_of(settings)
+    users = users_of(settings)
+    make_passwords(settings, users)
     keys = keys_of(settings.home, settings.keys_file)
     return {
         "core": {
             "fernet_key": keys.fernet_key,
-            "simple_auth_manager_users": f"{settings.airflow_user}:admin",
+            # It lies in the folder `config`, where each of Airflow's processes finds it.
+            "auth_manager": "airlock_roles.AirlockAuthManager",
+            "simple_auth_manager_users": ",".join(f"{name}:{role}" for name, role in users.items()),
             "simple_auth_manager_passwords_file": str(passwords_file(settings.home)),
         },
         "api": {"secret_key": keys.api_secret},

@@ -20,6 +20,7 @@ monitoring follow by themselves. A backfill of old dates promotes nothing and or
 
 from airflow.sdk import DAG, CronPartitionTimetable
 
+from airlock.deadlines import deadline
 from airlock.declaration import KEY_FORMAT, asset, common, declared
 from airlock.notifiers import alerting
 from airlock.operators.ingestion import IngestBatchOperator, WaitForFilesOperator
@@ -27,6 +28,7 @@ from airlock.operators.ingestion import IngestBatchOperator, WaitForFilesOperato
 for use_case in declared("ingest"):
     with DAG(
         **common(use_case, "ingest", __doc__),
+        **deadline(use_case, "ingest"),
         # The run of a night ingests the day before it.
         schedule=CronPartitionTimetable(
             use_case.source.schedule, timezone=use_case.source.timezone, run_offset=-1, key_format=KEY_FORMAT

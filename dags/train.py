@@ -20,6 +20,7 @@ feature looks like a leak. *Up for retry* is an outage, mostly of MLflow.
 
 from airflow.sdk import DAG, CronPartitionTimetable, Param
 
+from airlock.deadlines import deadline
 from airlock.declaration import KEY_FORMAT, asset, common, declared
 from airlock.operators.evaluation import EvaluateCandidateOperator
 from airlock.operators.promotion import ApproveCandidateOperator, PromoteCandidateOperator
@@ -28,6 +29,7 @@ from airlock.operators.training import TrainCandidateOperator
 for use_case in declared("train"):
     with DAG(
         **common(use_case, "train", __doc__),
+        **deadline(use_case, "train"),
         schedule=CronPartitionTimetable(
             use_case.training.schedule, timezone=use_case.source.timezone, key_format=KEY_FORMAT
         ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,39 +121,27 @@ class Seal:
             ArtefactCorrupted: there is none, another key made it, or it is not of these files.
             ConfigurationError: the key that the settings name cannot be read or is of another kind.
         """
-        from model_signing import verifying
-
         signature = folder / SIGNATURE
         if not signature.is_file():
             raise ArtefactCorrupted(
                 f"Model {uri} carries no signature ({SIGNATURE}). Nothing was loaded; train it again, or "
                 "restore the file"
             )
-        public = self._public_key()
-        with tempfile.NamedTemporaryFile(suffix=".pub") as file:
-            file.write(public)
-            file.flush()
-            config = verifying.Config().use_elliptic_key_verifier(public_key=file.name)
-            try:
-                config.set_hashing_config(_hashing(folder)).verify(folder, signature)
-            # The library lets faults of every kind through, its parser's and the cipher's among them.
-            except Exception as error:
-                cause = " ".join(str(error).split()) or type(error).__name__
-                raise ArtefactCorrupted(
-                    f"The signature of model {uri} does not hold: {cause}. Nothing was loaded; if another "
-                    "installation trained it, name its key in AIRLOCK_SIGNING_PUBLIC_KEY"
-                ) from error
+        *others, last = self._public_keys()
+        for public in others:
+            with suppress(ArtefactCorrupted):
+                return _verify(folder, uri, public)
+        return _verify(folder, uri, last)
+
+    def _public_keys(self) -> list[bytes]:
+        """Return the keys that a model may be signed with: those that are named, or the private one's."""
+        if named := self._settings.signing_public_key:
+            return [_read_public(path.strip()) for path in named.split(",")]
+        return [self._public_key()]
 
     def _public_key(self) -> bytes:
         from cryptography.hazmat.primitives import serialization
 
-        if named := self._settings.signing_public_key:
-            try:
-                return (PROJECT_ROOT / named).read_bytes()
-            except OSError as error:
-                raise ConfigurationError(
-                    f"AIRLOCK_SIGNING_PUBLIC_KEY names {named}, which cannot be read: {error.strerror}"
-                ) from error
         return (
             self._private_key()
             .public_key()
@@ -178,6 +167,35 @@ class Seal:
                 "openssl ecparam -name prime256v1 -genkey -noout"
             )
         return key
+
+
+def _verify(folder: Path, uri: str, public: bytes) -> None:
+    """Check the signature with one public key."""
+    from model_signing import verifying
+
+    with tempfile.NamedTemporaryFile(suffix=".pub") as file:
+        file.write(public)
+        file.flush()
+        config = verifying.Config().use_elliptic_key_verifier(public_key=file.name)
+        try:
+            config.set_hashing_config(_hashing(folder)).verify(folder, folder / SIGNATURE)
+        # The library lets faults of every kind through, its parser's and the cipher's among them.
+        except Exception as error:
+            cause = " ".join(str(error).split()) or type(error).__name__
+            raise ArtefactCorrupted(
+                f"The signature of model {uri} does not hold: {cause}. Nothing was loaded; if another "
+                "installation trained it, or a key that was exchanged since signed it, name that key in "
+                "AIRLOCK_SIGNING_PUBLIC_KEY"
+            ) from error
+
+
+def _read_public(named: str) -> bytes:
+    try:
+        return (PROJECT_ROOT / named).read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"AIRLOCK_SIGNING_PUBLIC_KEY names {named}, which cannot be read: {error.strerror}"
+        ) from error
 
 
 def _hashing(folder: Path) -> HashingConfig:

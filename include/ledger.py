@@ -8,7 +8,7 @@ head that `airlock verify` prints in another place and pass it to the next `veri
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -69,6 +69,8 @@ class Ledger:
     """
 
     def __init__(self, url: str) -> None:
+        # Told of each decision after it is recorded, not of one that stood there already.
+        self.on_record: Callable[[Decision], None] | None = None
         try:
             self._url = make_url(url)
         except sa.exc.ArgumentError as error:
@@ -124,7 +126,11 @@ class Ledger:
         """Record decisions in their order and in one transaction, each as `append` would."""
         with self._connection(writes=True) as connection:
             _lock(connection)
-            return [_append(connection, decision) for decision in decisions]
+            found = [_append(connection, decision) for decision in decisions]
+        for decision, new in found:
+            if new and self.on_record is not None:
+                self.on_record(decision)
+        return [decision for decision, _ in found]
 
     def get(self, decision_id: str) -> Decision:
         """Return one decision by its id or by an unambiguous beginning of it."""
@@ -223,10 +229,11 @@ class Ledger:
         return count, previous
 
 
-def _append(connection: sa.Connection, decision: Decision) -> Decision:
+def _append(connection: sa.Connection, decision: Decision) -> tuple[Decision, bool]:
+    """Return the decision as it is recorded, and whether it was not there before."""
     newest = connection.execute(_about(decision).limit(1)).one_or_none()
     if newest is not None and newest.fingerprint == decision.fingerprint:
-        return _decision(newest)
+        return _decision(newest), False
     head = connection.execute(_head_query()).one_or_none()
     previous = head.hash if head is not None else GENESIS
     recorded = decision.model_copy(update={"id": digest([previous, decision.fingerprint])[:32]})
@@ -245,7 +252,7 @@ def _append(connection: sa.Connection, decision: Decision) -> Decision:
             hash=_row_hash(previous, payload, recorded_at),
         )
     )
-    return recorded
+    return recorded, True
 
 
 def _keep_policy(connection: sa.Connection, decision: Decision) -> None:

@@ -43,6 +43,7 @@ GATES = {
     "trigger_outcome": "include.monitoring.outcomes:check",
     "alert": "include.alerts.gate:check",
     "watch": "include.maintenance.watch:check",
+    "deadline": "include.maintenance.deadline:check",
     "retention": "include.maintenance.retention:check",
     "feature_sets": "include.maintenance.feature_sets:check",
     "alias": "include.maintenance.stage:check_alias",

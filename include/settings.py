@@ -61,7 +61,8 @@ class Settings(BaseSettings):
         "", description="private key (PEM, elliptic curve) that signs models; empty: made in <home>/keys"
     )
     signing_public_key: str = Field(
-        "", description="public key that models are checked with; empty: that of the private key"
+        "",
+        description="public keys that models are checked with, separated by commas; empty: the private one's",
     )
     omp_num_threads: int = Field(1, ge=1, description="OpenMP threads of one task; recorded with every model")
     privacy_key: SecretStr = Field(
@@ -80,6 +81,9 @@ class Settings(BaseSettings):
     airflow_user: str = Field("admin", description="user of the Airflow UI that `make demo` creates")
     airflow_password: SecretStr = Field(
         SecretStr(""), description="password of that user; empty: drawn at random"
+    )
+    airflow_users: str = Field(
+        "", description="more users as name:role, separated by commas; roles: viewer, user, op, admin"
     )
     public_url: str = Field(
         "",

@@ -10,6 +10,7 @@ import click
 
 from cli.commands.options import examples, json_option, open_workspace, partition_key
 from cli.commands.output import note, print_heading, print_json, print_table, waiting
+from cli.production import refuse_in_production
 
 if TYPE_CHECKING:
     from cli.records import Running
@@ -165,6 +166,9 @@ def rebuild_features(  # noqa: PLR0917 -- click passes options by name
     days = partitions.asked_span(first, last)
     workspace = open_workspace()
     declared = workspace.use_case(use_case)
+    if not dry_run:
+        instead = f"Start the DAG {declared.name}.rebuild_features in Airflow, or look with --dry-run"
+        refuse_in_production(workspace.settings, "rebuild-features", instead=instead)
     published = set(workspace.lake.partitions(declared.name, "batches"))
     with waiting("looking for what is out of date"):
         reasons = stale(declared, days, workspace)

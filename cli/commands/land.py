@@ -9,6 +9,7 @@ import click
 
 from cli.commands.options import examples, json_option, partition_key, read_settings, typed_address
 from cli.commands.output import note, print_json, stderr
+from cli.production import refuse_in_production
 
 _TABLES = 5
 
@@ -43,6 +44,7 @@ def land(ctx: click.Context, first: str, last: str, into: str | None, as_json: b
     from cli.landing import land_flights
 
     settings = read_settings()
+    refuse_in_production(settings, "land", instead="Real upstream systems put their files there.")
     target = typed_address(ctx, into) if into else settings.landing
     with _progress() as tell:
         report = land_flights(target, first, last, progress=tell)

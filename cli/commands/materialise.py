@@ -6,6 +6,7 @@ import click
 
 from cli.commands.options import examples, json_option, open_workspace, partition_key
 from cli.commands.output import note, print_json, print_table
+from cli.production import refuse_in_production
 
 
 @click.command(
@@ -33,6 +34,8 @@ def materialise(use_case: str, partition: str | None, as_json: bool) -> None:
     from include.features.online import refresh
 
     workspace = open_workspace()
+    instead = "The features DAG renews the state after every partition, see features.online.enabled"
+    refuse_in_production(workspace.settings, "materialise", instead=instead)
     heads = refresh(workspace.use_case(use_case), partition, workspace=workspace)
     if as_json:
         print_json([head.model_dump(mode="json") for head in heads])

@@ -11,6 +11,7 @@ import click
 
 from cli.commands.options import examples, json_option, open_workspace, partition_key
 from cli.commands.output import labelled, note, print_facts, print_json, print_table, styled, waiting
+from cli.production import decided_by_airflow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,6 +120,19 @@ def _choice(
     return Choice(partition=partition, table=table, rows=rows or None, rules=rules or None)
 
 
+def _by_airflow(workspace: Workspace, use_case: str, choice: Choice, action: str, reason: str) -> Decision:
+    """Let Airflow settle the rows, in the caller's own name."""
+    conf = {
+        "action": action,
+        "partition": choice.partition,
+        "table": choice.table,
+        "rows": list(choice.rows) if choice.rows is not None else None,
+        "rules": list(choice.rules) if choice.rules is not None else None,
+        "reason": reason,
+    }
+    return decided_by_airflow(workspace, f"{use_case}.quarantine", task_id="settle", gate=action, conf=conf)
+
+
 @quarantine.command(
     epilog=examples(
         "./airlock quarantine show flights 2013-02-11",
@@ -210,13 +224,17 @@ def release(
 
     workspace = open_workspace()
     choice = _choice(partition, table, rows, rules, everything=everything)
+    declared = workspace.use_case(use_case)
     with waiting("judging and merging the rows"):
-        decision, ref = let_in(
-            workspace.use_case(use_case), choice, exception=exception, actor=actor, workspace=workspace
-        )
+        if workspace.settings.production:
+            decision = _by_airflow(workspace, declared.name, choice, "release", exception)
+        else:
+            decision, _ = let_in(declared, choice, exception=exception, actor=actor, workspace=workspace)
         models, silent = _models_without(workspace, use_case, choice, decision)
     if as_json:
-        print_json({"decision": decision, "rows": str(ref), "trained_without": models, "note": silent})
+        print_json(
+            {"decision": decision, "rows": decision.data_refs, "trained_without": models, "note": silent}
+        )
         return
     _print_decision(decision)
     print_facts(
@@ -284,5 +302,9 @@ def discard(
 
     workspace = open_workspace()
     choice = _choice(partition, table, rows, rules, everything=everything)
-    decision = give_up(workspace.use_case(use_case), choice, reason=reason, actor=actor, workspace=workspace)
+    declared = workspace.use_case(use_case)
+    if workspace.settings.production:
+        decision = _by_airflow(workspace, declared.name, choice, "discard", reason)
+    else:
+        decision = give_up(declared, choice, reason=reason, actor=actor, workspace=workspace)
     print_json({"decision": decision}) if as_json else _print_decision(decision)

@@ -8,6 +8,7 @@ import click
 
 from cli.commands.options import examples, json_option, open_workspace
 from cli.commands.output import labelled, print_facts, print_json, waiting
+from cli.production import decided_by_airflow
 
 
 @click.command(
@@ -29,15 +30,24 @@ def rollback(use_case: str, to: str | None, reason: str, as_json: bool) -> None:
     The decision is recorded with your user name, then MLflow's alias is set. The version decides from
     the day after the newest scored partition on; what was scored stays as it is. The version that is
     taken out of use is not promoted again by any training; --to brings it back. The DAG
-    USE_CASE.rollback does the same from Airflow.
+    USE_CASE.rollback does the same from Airflow; in production (AIRLOCK_PRODUCTION) this command starts
+    that DAG with your token, AIRLOCK_API_TOKEN.
     """
     from include.promotion.rollback import roll_back
 
     workspace = open_workspace()
+    declared = workspace.use_case(use_case)
     with waiting("checking the version's files"):
-        decision = roll_back(
-            workspace.use_case(use_case), to=to, reason=reason, actor=getpass.getuser(), workspace=workspace
-        )
+        if workspace.settings.production:
+            decision = decided_by_airflow(
+                workspace,
+                f"{declared.name}.rollback",
+                task_id="roll_back",
+                gate="rollback",
+                conf={"to": to, "reason": reason},
+            )
+        else:
+            decision = roll_back(declared, to=to, reason=reason, actor=getpass.getuser(), workspace=workspace)
     if as_json:
         print_json(decision)
         return

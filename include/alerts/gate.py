@@ -29,6 +29,7 @@ class Watched(BaseModel):
         alarming: verdict that counts against it.
         severity: of an alarm that opens.
         once: whether one such verdict is enough; otherwise k of the last n are needed.
+        stands: whether the alarm stands until it is over; otherwise each such verdict is told by itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +37,7 @@ class Watched(BaseModel):
     alarming: Verdict
     severity: AlertSeverity
     once: bool
+    stands: bool = True
 
 
 WATCHED: dict[str, Watched] = {
@@ -47,6 +49,7 @@ WATCHED: dict[str, Watched] = {
     "concept": Watched(alarming=Verdict.WARN, severity="warning", once=False),
     "alias": Watched(alarming=Verdict.REFUSE, severity="critical", once=True),
     "watch": Watched(alarming=Verdict.REFUSE, severity="critical", once=True),
+    "deadline": Watched(alarming=Verdict.REFUSE, severity="warning", once=True, stands=False),
 }
 
 
@@ -93,7 +96,7 @@ def judge(evidence: AlertEvidence, policy: Alerts) -> tuple[Kind, AlertSeverity,
         return "none", "info", _ruled(Verdict.PASS, silent)
     bad = [day for day, verdict in evidence.verdicts.items() if verdict is watched.alarming]
     alarming = evidence.partition in bad
-    if evidence.standing is None:
+    if evidence.standing is None or not watched.stands:
         needed = 1 if watched.once else policy.violations
         recent = [day for day in list(evidence.verdicts)[-policy.of_last :] if day in bad]
         if alarming and len(recent) >= needed:

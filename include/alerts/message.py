@@ -15,6 +15,7 @@ _TITLES = {
     "concept": "the outcome has changed at equal scores",
     "alias": "the champion's alias was moved by hand",
     "watch": "something that should have come has not",
+    "deadline": "a run is late",
 }
 _REMEDIES = {
     "ingestion": "Ask upstream for a corrected file, put it in the same place and clear the red ingest task. "
@@ -32,6 +33,8 @@ _REMEDIES = {
     "alias": "Scoring follows the ledger. Clear the promote task that promoted the champion, and ask who "
     "moved the alias.",
     "watch": "Look whether the use case's DAGs are paused, failing or waiting for files.",
+    "deadline": "Open the run in Airflow: does a task wait for a slot, for files or for a person, or is it "
+    "tried again and again? Nothing is published before it ends.",
 }
 _KINDS = {"opened": "", "escalated": "still: ", "recovered": "over: "}
 

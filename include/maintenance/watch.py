@@ -36,6 +36,7 @@ class WatchEvidence(BaseModel):
         ended: whether the data have ended, so that nothing is due.
         newest: newest data date by kind of result; None where there is none at all.
         missed: scheduled data dates after it whose run is due, by kind of result.
+        champion_age_days: from the champion's as-of to the newest batch; None without a champion.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +47,7 @@ class WatchEvidence(BaseModel):
     ended: bool
     newest: dict[str, str | None]
     missed: dict[str, int]
+    champion_age_days: int | None = None
 
 
 def check(evidence: WatchEvidence, policy: Watch) -> Ruling:
@@ -60,6 +62,11 @@ def check(evidence: WatchEvidence, policy: Watch) -> Ruling:
         for kind, missed in evidence.missed.items()
         if missed > policy.missed_runs
     ]
+    age = evidence.champion_age_days
+    if policy.champion_days is not None and age is not None and age > policy.champion_days:
+        late.append(
+            f"the champion is {age} days older than the newest batch, allowed are {policy.champion_days}"
+        )
     told = f"{', '.join(evidence.missed)} are as new as the schedule asks"
     return Ruling(verdict=Verdict.REFUSE if late else Verdict.PASS, reasons=late or [told], rule=RULE)
 
@@ -106,7 +113,10 @@ def _evidence(use_case: UseCase, now: datetime, workspace: Workspace) -> WatchEv
         # The newest days' outcomes are not known yet.
         "labels": _after(newest["labels"], due[: max(len(due) - use_case.labels.delay_days, 0)]),
     }
+    age = None
     if champions := champions_of(workspace.ledger, name):
+        if newest["batches"]:
+            age = (partitions.parse(newest["batches"]) - partitions.parse(champions[0].as_of)).days
         first = champions[-1].effective_from
         for kind, table in (("predictions", "predictions"), ("monitoring", "metrics")):
             newest[kind] = _last(lake.partitions(name, table))
@@ -118,6 +128,7 @@ def _evidence(use_case: UseCase, now: datetime, workspace: Workspace) -> WatchEv
         ended=end is not None and bool(due) and due[-1] >= end.isoformat(),
         newest=newest,
         missed=missed,
+        champion_age_days=age,
     )
 
 

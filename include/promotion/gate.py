@@ -21,6 +21,7 @@ class PromotionEvidence(BaseModel):
 
     Attributes:
         effective_from: first partition that the candidate would decide on: never one that was scored already.
+        trained_sha256: hash of the files of the model that this run trained; empty in older decisions.
         evaluated_run_id: the run that the evaluation is about; empty when that decision is no evaluation.
         champion_as_of: None on a cold start.
         rolled_back_by: the rollback that took this run's model out of use; empty when there was none.
@@ -39,6 +40,7 @@ class PromotionEvidence(BaseModel):
     effective_from: str
     evaluation_id: str
     evaluation_verdict: Verdict
+    trained_sha256: str = ""
     evaluated_run_id: str
     evaluated_as_of: str
     champion_version: str | None
@@ -55,6 +57,11 @@ def check(evidence: PromotionEvidence, policy: Promotion) -> Ruling:
     if not evidence.evaluation_verdict.opens:
         refused.append(
             f"version {evidence.version} did not pass its evaluation: {evidence.evaluation_verdict.value}"
+        )
+    if evidence.trained_sha256 and evidence.trained_sha256 != evidence.model.sha256:
+        refused.append(
+            f"version {evidence.version} is not the model that run {evidence.run_id} trained and that was "
+            "evaluated"
         )
     if (evidence.evaluated_run_id, evidence.evaluated_as_of) != (evidence.run_id, evidence.as_of):
         refused.append(

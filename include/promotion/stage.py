@@ -8,7 +8,7 @@ from include.champions import GATE, Champion, newest_champion, withdrawn
 from include.decisions import Decision, Subject, decide
 from include.errors import GateRefused
 from include.promotion import approving, gate
-from include.registry import CHALLENGER, CHAMPION, FEATURES_TAG
+from include.registry import CHALLENGER, CHAMPION, FEATURES_TAG, MODEL_TAG
 from include.use_case import UseCase
 from include.workspace import Workspace
 
@@ -97,6 +97,7 @@ def _evidence(
         effective_from=effective_from(use_case, as_of, workspace),
         evaluation_id=evaluation_id,
         evaluation_verdict=evaluation.verdict,
+        trained_sha256=registry.tagged_model(run_id, MODEL_TAG).sha256,
         evaluated_run_id=evaluation.evidence["run_id"] if evaluation.gate == _EVALUATION else "",
         evaluated_as_of=evaluation.as_of,
         champion_version=champion.version if champion else None,

@@ -3,7 +3,7 @@
 Durations are days and thresholds are shares between 0 and 1 unless a name says otherwise.
 """
 
-from include.use_case_sections.alerts import Alerts, AlertSeverity, ChannelName, Route, Watch
+from include.use_case_sections.alerts import Alerts, AlertSeverity, ChannelName, Deadlines, Route, Watch
 from include.use_case_sections.base import (
     METRICS,
     NAME_PATTERN,
@@ -157,6 +157,7 @@ __all__ = [
     "CsvSource",
     "CustomModel",
     "Days",
+    "Deadlines",
     "DoorDrift",
     "Drift",
     "Drop",

@@ -32,6 +32,18 @@ class Watch(Section):
     missed_runs: int = Field(
         2, ge=1, description="scheduled data dates that may lack batches, labels, predictions or monitoring"
     )
+    champion_days: int | None = Field(
+        None, ge=1, description="so many days the champion may be older than the newest batch; null: any"
+    )
+
+
+class Deadlines(Section):
+    """In how many minutes after it was asked for a run must have ended; later, people are told."""
+
+    ingest_minutes: int | None = Field(None, ge=1, description="of the ingestion of a day; null: none")
+    train_minutes: int | None = Field(
+        None, ge=1, description="from the start of a training to its champion; null: none"
+    )
 
 
 class Alerts(Section):
@@ -49,6 +61,7 @@ class Alerts(Section):
     )
     recover_after: int = Field(3, ge=1, description="quiet partitions in a row that close an alarm")
     watch: Watch = Watch()
+    deadlines: Deadlines = Deadlines()
     muted: list[str] = Field(default_factory=list, description="gates that tell nothing, such as drift")
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseNotifier
 
+from airlock.observing import recorded
 from airlock.operators.base import run_type_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class AlertNotifier(BaseNotifier):
         from include.workspace import Workspace
 
         workspace = Workspace()
+        workspace.ledger.on_record = recorded
         use_case = workspace.use_case(self.use_case)
         judge_alerts(
             use_case,

@@ -26,7 +26,7 @@ HEAVY = (
 
 STAGES = ("ingest", "features", "score", "monitor", "train")
 # Started by a person only, so it has no schedule and no place in the order of partitions.
-BY_HAND = ("rollback", "rebuild_features")
+BY_HAND = ("rollback", "quarantine", "rebuild_features")
 EXPECTED = {"airlock.maintenance", *(f"flights.{stage}" for stage in (*STAGES, *BY_HAND))}
 
 SCRIPT = """

@@ -54,7 +54,11 @@ def test_dags_parse_and_stand_in_the_schedule(installation: Installation) -> Non
     dags = {dag.dag_id: dag for dag in installation.api.dags()}
     assert set(dags) == {
         "airlock.maintenance",
-        *(f"{name}.{s}" for name in ("flights", "live") for s in (*STAGES, "rollback", "rebuild_features")),
+        *(
+            f"{name}.{s}"
+            for name in ("flights", "live")
+            for s in (*STAGES, "rollback", "quarantine", "rebuild_features")
+        ),
     }
     assert dags["flights.ingest"].timetable_partitioned
     assert dags["flights.ingest"].next_run_after is None, "the data of 2013 has ended, so nothing is due"

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airlock.links import DecisionLink
+from airlock.observing import observed
 from include.errors import ConfigurationError, GateRefused, GateUndecided, NothingToDo, TrainingNotNeeded
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class AirlockOperator(BaseOperator):
     # Tables of the lake that a step reads and writes, for OpenLineage; `side tables` and `model` as well.
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    # Its name in the metrics and logs, see docs/metrics.md.
+    stage: str = "other"
 
     def __init__(self, *, use_case: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -53,7 +56,8 @@ class AirlockOperator(BaseOperator):
         workspace = Workspace()
         self.partition = context["dag_run"].partition_key
         try:
-            self.references = self.step(context, workspace.use_case(self.use_case), workspace)
+            with observed(self.stage, self.use_case, self.partition, workspace):
+                self.references = self.step(context, workspace.use_case(self.use_case), workspace)
         except (NothingToDo, GateUndecided) as reason:
             self._remember(reason)
             self.log.info("Skipped: %s", reason)

@@ -21,6 +21,8 @@ class EvaluateCandidateOperator(AirlockOperator):
     :param trained_by: id of the task that trained it.
     """
 
+    stage = "evaluate"
+
     reads = ("features", "labels", "model")
     writes = ("model",)
 

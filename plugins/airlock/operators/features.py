@@ -26,6 +26,8 @@ class BuildFeaturesOperator(AirlockOperator):
     without holding a slot. When the patience of `features.wait_minutes` ends, the partition is refused.
     """
 
+    stage = "features"
+
     reads = ("batches", "side tables")
     writes = ("features", "labels", "feature_profiles", "feature_aggregates")
     # Seconds since 1970 at which waiting ends; None until it has begun.
@@ -68,6 +70,8 @@ class RebuildFeaturesOperator(AirlockOperator):
     scoring and monitoring run for it as after a daily build.
     """
 
+    stage = "rebuild_features"
+
     reads = ("batches", "side tables")
     writes = ("features", "labels", "feature_profiles")
 
@@ -93,6 +97,8 @@ class RefusedDatesOperator(AirlockOperator):
 
     :param rebuilt_by: id of the task that built them.
     """
+
+    stage = "refused_dates"
 
     def __init__(self, *, rebuilt_by: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

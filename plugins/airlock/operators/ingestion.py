@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airlock.connections import connection_url
 from airlock.operators.base import AirlockOperator, actor_of, partition_of
-from include.errors import AirlockError
+from include import partitions
+from include.errors import AirlockError, ConfigurationError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,6 +22,8 @@ class IngestBatchOperator(AirlockOperator):
 
     Fails without a retry when the contract refuses the batch; its file stays in the raw store.
     """
+
+    stage = "ingest"
 
     writes = ("batches", "side tables", "quarantine", "profiles", "snapshots")
 
@@ -47,12 +50,43 @@ class IngestBatchOperator(AirlockOperator):
             emit_intake(day)
 
 
+class SettleQuarantineOperator(AirlockOperator):
+    """Let rows in that were set aside, or give them up, as the params of the run say."""
+
+    stage = "quarantine"
+
+    reads = ("quarantine",)
+    writes = ("batches", "side tables", "quarantine")
+
+    def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
+        from include.ingestion.release import Choice, discard, release
+
+        asked, actor = context["params"], actor_of(context)
+        rows, rules, reason = asked["rows"], asked["rules"], asked["reason"]
+        self.partition = partitions.key_of(partitions.parse(asked["partition"]))
+        choice = Choice(
+            partition=self.partition,
+            table=asked["table"],
+            rows=tuple(rows) if rows is not None else None,
+            rules=tuple(rules) if rules is not None else None,
+        )
+        if asked["action"] == "release":
+            decision, _ = release(use_case, choice, exception=reason, actor=actor, workspace=workspace)
+        elif reason.strip():
+            decision = discard(use_case, choice, reason=reason, actor=actor, workspace=workspace)
+        else:
+            raise ConfigurationError("Rows are given up for a reason; say it in the param `reason`")
+        return {"decision_id": decision.id, "verdict": decision.verdict.value}
+
+
 class WaitForFilesOperator(AirlockOperator):
     """Wait until the files of the run's partition are there and finished, without holding a task slot.
 
     When the patience of `source.wait` ends, the task succeeds all the same: ingestion then refuses the batch
     and records why, which a task that failed here could not.
     """
+
+    stage = "wait_for_files"
 
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
         from airlock.triggers.landing import LandedFilesTrigger

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airlock.metrics import emit_ledger, listening
 from airlock.operators.base import AirlockOperator, actor_of
 from include.errors import NothingToDo
 
@@ -23,11 +24,15 @@ class VerifyLedgerOperator(BaseOperator):
         from include.workspace import Workspace
 
         decisions, head = Workspace().ledger.verify()
+        if listening():
+            emit_ledger(decisions)
         return {"decisions": decisions, "head": head}
 
 
 class ReconcileAliasOperator(AirlockOperator):
     """Compare MLflow's champion alias with the ledger; fails when somebody moved it past the gates."""
+
+    stage = "reconcile"
 
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
         from include.maintenance.stage import reconcile_alias
@@ -38,6 +43,8 @@ class ReconcileAliasOperator(AirlockOperator):
 
 class WatchUseCaseOperator(AirlockOperator):
     """Fail when batches, labels, predictions or monitoring stay away for longer than its schedule allows."""
+
+    stage = "watch"
 
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
         from datetime import UTC, datetime
@@ -50,6 +57,8 @@ class WatchUseCaseOperator(AirlockOperator):
 
 class EnforceRetentionOperator(AirlockOperator):
     """Remove what is older than the use case keeps, and write into the ledger what was removed."""
+
+    stage = "retain"
 
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
         from include.maintenance.feature_sets import remove_unused_feature_sets
@@ -75,6 +84,8 @@ class MaintainTablesOperator(AirlockOperator):
 
     :param retention_days: versions younger than this stay readable.
     """
+
+    stage = "tidy"
 
     def __init__(self, *, retention_days: int = 90, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -23,6 +23,8 @@ class MonitorPartitionOperator(AirlockOperator):
     The tasks after this one are skipped without being started when no training is ordered.
     """
 
+    stage = "monitor"
+
     operator_extra_links = (DecisionLink(), ReportLink())
 
     reads = ("feature_profiles", "predictions", "labels")

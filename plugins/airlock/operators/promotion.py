@@ -9,6 +9,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 
 from airlock.links import DecisionLink
+from airlock.observing import observed
 from airlock.operators.base import AirlockOperator, actor_of
 
 if TYPE_CHECKING:
@@ -78,13 +79,14 @@ class ApproveCandidateOperator(ApprovalOperator):
         )
         actor = evidence.approver[0] if evidence.approver else "airflow"
         try:
-            decision = record_answer(
-                workspace.use_case(self.use_case),
-                evidence,
-                as_of=candidate["as_of"],
-                actor=actor,
-                workspace=workspace,
-            )
+            with observed("approve", self.use_case, None, workspace):
+                decision = record_answer(
+                    workspace.use_case(self.use_case),
+                    evidence,
+                    as_of=candidate["as_of"],
+                    actor=actor,
+                    workspace=workspace,
+                )
         except GateRefused as refusal:
             self.references = {"decision_id": refusal.decision_id}
             raise
@@ -106,6 +108,8 @@ class PromoteCandidateOperator(AirlockOperator):
     :param evaluated_by: id of the task that evaluated it.
     :param approved_by: id of the task that asked a person; none where nobody is asked.
     """
+
+    stage = "promote"
 
     reads = ("model",)
     writes = ("model",)
@@ -135,6 +139,8 @@ class PromoteCandidateOperator(AirlockOperator):
 
 class RollBackChampionOperator(AirlockOperator):
     """Put an earlier champion in use again, by the params `to` and `reason` of the run."""
+
+    stage = "rollback"
 
     def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
         from include.promotion.rollback import roll_back

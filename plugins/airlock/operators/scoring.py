@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class ScorePartitionOperator(AirlockOperator):
     """Score the run's partition with the champion of that data date; skipped while there is none."""
 
+    stage = "score"
+
     reads = ("features", "model")
     writes = ("predictions",)
 

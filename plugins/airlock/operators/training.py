@@ -21,6 +21,8 @@ class TrainCandidateOperator(AirlockOperator):
     a decision: a scheduled one is skipped where the use case trains when needed and nothing asks for it.
     """
 
+    stage = "train"
+
     reads = ("features", "labels")
     writes = ("model",)
 

@@ -43,6 +43,7 @@ CASES = {
     "one quiet day": ("wwp", OPEN, "none", "info"),
     "over": ("wwpp", OPEN, "recovered", "warning"),
     "days without a verdict end nothing": ("wwuu", OPEN, "none", "info"),
+    "a late run while another one's alarm stands": ("rr", {"gate": "deadline"} | OPEN, "opened", "warning"),
     "history, a later day was judged": ("pwpw", {"newest": "2013-04-01"}, "none", "info"),
     "history, the champion knows the day": ("pwpw", {"champion_as_of": "2013-04-01"}, "none", "info"),
     "no champion yet": ("r", {"gate": "ingestion", "champion_as_of": None}, "opened", "critical"),

@@ -39,6 +39,16 @@ def test_the_gate(missed: dict[str, int], verdict: Verdict) -> None:
     assert "2013-02-05" in ruling.reasons[0] or verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize(
+    ("age", "allowed", "late"), [(31, 30, True), (30, 30, False), (99, None, False), (None, 30, False)]
+)
+def test_a_champion_grows_too_old(age: int | None, allowed: int | None, late: bool) -> None:
+    asked = evidence(batches=0).model_copy(update={"champion_age_days": age})
+    ruling = check(asked, Watch(champion_days=allowed))
+    assert ruling.verdict is (Verdict.REFUSE if late else Verdict.PASS)
+    assert ("the champion is 31 days older" in ruling.reasons[0]) is late
+
+
 def test_data_that_ended_are_quiet() -> None:
     late = evidence(batches=99).model_copy(update={"ended": True})
     assert check(late, Watch()).reasons == ["the data have ended, nothing is due"]
