@@ -1,7 +1,7 @@
 """The same lifecycle on many parts (PostgreSQL, Celery, S3) and on the embedded default: CPU of either.
 
-Fourteen days and two trainings after six days of history, as in `bench.performance.lifecycle`; what the servers
-burn by idling is counted, their start is not.
+Fourteen days and two trainings after six days of history, as in `bench.performance.lifecycle`; what the
+servers burn by idling is counted, their start is not.
 """
 
 from __future__ import annotations
