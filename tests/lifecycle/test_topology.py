@@ -169,6 +169,16 @@ def told(workspace: Workspace) -> list[str]:
     return sorted(found)
 
 
+def differences(one: Any, other: Any, place: str = "") -> list[str]:
+    """Return where two contents differ, for a person who has to find out why."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        names = sorted(one.keys() | other.keys())
+        return [d for n in names for d in differences(one.get(n), other.get(n), f"{place}.{n}")]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [d for a, b in zip(one, other, strict=True) for d in differences(a, b, f"{place}[]")]
+    return [] if one == other else [f"{place}: {one} | {other}"]
+
+
 def without_drawn(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: without_drawn(part) for name, part in value.items() if name not in DRAWN | MEASURED}
@@ -177,7 +187,12 @@ def without_drawn(value: Any) -> Any:
 
 def test_the_decisions_are_equal(alone: Workspace, lived: Lived) -> None:
     here, there = told(alone), told(lived.workspace)
-    assert sorted(Counter(there) - Counter(here)) == sorted(Counter(here) - Counter(there))
+    only_there, only_here = sorted(Counter(there) - Counter(here)), sorted(Counter(here) - Counter(there))
+    assert (
+        differences(json.loads(only_there[0]), json.loads(only_here[0])) == []
+        if only_here
+        else not only_there
+    )
     assert len(here) > 10
     (refused,) = lived.workspace.ledger.find(use_case="flights", gate="ingestion", partition=REFUSED)
     assert refused.verdict.value == "refuse"
