@@ -22,6 +22,7 @@ import pandas as pd
 import psutil
 import pytest
 from pydantic import SecretStr
+from threadpoolctl import threadpool_limits
 
 from bench.performance.lifecycle import bare
 from cli import topology
@@ -94,8 +95,10 @@ def alone(tmp_path_factory: pytest.TempPathFactory, use_cases: Path) -> Workspac
     workspace = Workspace(settings)
     land_flights(settings.landing, WEEKS[0].days[0], WEEKS[-1].days[-1])
     workspace.landing.put(f"flights/{REFUSED}.parquet", b"PAR1 cut off")
-    bare(settings, [week.days for week in WEEKS[:TRAININGS]], train=True)
-    bare(settings, [week.days for week in WEEKS[TRAININGS:]], train=False)
+    # As Airlock starts every process: sums of several threads differ in their last bits.
+    with threadpool_limits(1):
+        bare(settings, [week.days for week in WEEKS[:TRAININGS]], train=True)
+        bare(settings, [week.days for week in WEEKS[TRAININGS:]], train=False)
     return workspace
 
 
@@ -188,11 +191,8 @@ def without_drawn(value: Any) -> Any:
 def test_the_decisions_are_equal(alone: Workspace, lived: Lived) -> None:
     here, there = told(alone), told(lived.workspace)
     only_there, only_here = sorted(Counter(there) - Counter(here)), sorted(Counter(here) - Counter(there))
-    assert (
-        differences(json.loads(only_there[0]), json.loads(only_here[0])) == []
-        if only_here
-        else not only_there
-    )
+    pairs = zip(only_there, only_here, strict=True)
+    assert [differences(json.loads(one), json.loads(other)) for one, other in pairs] == []
     assert len(here) > 10
     (refused,) = lived.workspace.ledger.find(use_case="flights", gate="ingestion", partition=REFUSED)
     assert refused.verdict.value == "refuse"
