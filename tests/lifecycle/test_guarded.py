@@ -229,8 +229,8 @@ def test_each_role_may_do_what_the_table_says_and_nothing_else(guarded: Guarded)
     assert guarded.ledger.verify() == before, "asking alone has changed something"
 
 
-# What everybody may change is their own: which DAGs they like to see first.
-OWN = re.compile(r"/(un)?favorite$")
+# What everybody may change is their own: which DAGs they like to see first. A list is asked for, and read.
+OWN = re.compile(r"/((un)?favorite|list)$")
 
 
 def test_a_viewer_changes_nothing_by_any_endpoint(guarded: Guarded) -> None:
