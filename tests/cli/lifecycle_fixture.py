@@ -95,6 +95,26 @@ def filled(base: Path) -> Installation:
     return _built[0]
 
 
+def set_aside(live: Installation, day: str, rows: list[int]) -> None:
+    """Let a day come again with rows that break a rule of severity `quarantine`, `distance.range`."""
+    import pandas as pd
+
+    from include.ingestion.stage import ingest
+
+    path = live.use_cases / "flights" / "use_case.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["contract"]["columns"]["distance"] |= {"max": 6000.0, "severity": "quarantine"}
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    file = live.home / "landing" / "flights" / f"{day}.parquet"
+    landed = pd.read_parquet(file)
+    landed.loc[rows, "distance"] = [9000 + number for number in range(len(rows))]
+    landed.to_parquet(file)
+    workspace = live.workspace
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ingest(workspace.use_case("flights"), day, actor="schedule", workspace=workspace)
+
+
 def empty(base: Path) -> Installation:
     """Return an installation in which nothing has happened yet."""
     found = Installation(base / "home", base / "use_cases")

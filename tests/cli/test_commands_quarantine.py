@@ -1,14 +1,10 @@
 """`quarantine` through the command line, and what lineage says of released rows afterwards."""
 
 import getpass
-import warnings
 
-import pandas as pd
 import pytest
-import yaml
 
-from include.ingestion import stage
-from tests.cli.lifecycle_fixture import empty, filled
+from tests.cli.lifecycle_fixture import empty, filled, set_aside
 
 DAY = "2013-01-03"  # version 1 was trained on it, version 2 as well
 FAR = [3, 50, 51]
@@ -19,18 +15,7 @@ RULE = "distance.range"
 def aside(tmp_path_factory):
     """A live installation to which a day came again, with three rows that are set aside."""
     live = filled(tmp_path_factory.mktemp("lifecycle")).copy(tmp_path_factory.mktemp("aside"))
-    path = live.use_cases / "flights" / "use_case.yaml"
-    content = yaml.safe_load(path.read_text())
-    content["contract"]["columns"]["distance"] |= {"max": 6000.0, "severity": "quarantine"}
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-    file = live.home / "landing" / "flights" / f"{DAY}.parquet"
-    rows = pd.read_parquet(file)
-    rows.loc[FAR, "distance"] = [9000, 9001, 9002]
-    rows.to_parquet(file)
-    workspace = live.workspace
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        stage.ingest(workspace.use_case("flights"), DAY, actor="schedule", workspace=workspace)
+    set_aside(live, DAY, FAR)
     return live
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from pydantic import SecretStr
 
 from cli import services
@@ -27,13 +28,14 @@ from cli.credentials import ROLES, passwords_file
 from cli.services import Plan
 from include.ledger import Ledger
 from include.settings import PROJECT_ROOT, Settings
-from tests.cli.lifecycle_fixture import BROKEN, Installation, filled
+from tests.cli.lifecycle_fixture import BROKEN, Installation, filled, set_aside
 from tests.runbook import Procedure, carry_out, procedures
 from tests.security.test_secrets import CANARY, planted
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
 USERS = {"viewer": "vera", "user": "uma", "op": "otto", "admin": "admin"}
+ASIDE = "2013-01-03"
 NASTY = "{{ 7 * 191 }} {{ conn.shop }} {% raw %}${7*191}"
 
 
@@ -105,11 +107,23 @@ def _declare_deadline(use_cases: Path) -> None:
     path.write_text(f"{path.read_text()}\nalerts: {{deadlines: {{train_minutes: 1}}}}\n")
 
 
+def _declare_orders(use_cases: Path) -> None:
+    """Declare a use case whose batches come from a database that is not there, by the connection `shop`."""
+    content = yaml.safe_load((PROJECT_ROOT / "tests/data/use_cases/minimal/use_case.yaml").read_text())
+    query = "SELECT * FROM loans WHERE day = :partition ORDER BY loan"
+    source = {name: content["source"][name] for name in ("event_time", "timezone", "start_date")}
+    content |= {"name": "orders", "source": source | {"kind": "sql", "connection": "shop", "query": query}}
+    (use_cases / "orders").mkdir()
+    (use_cases / "orders" / "use_case.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+
+
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     base = tmp_path_factory.mktemp("guarded")
     lived = filled(tmp_path_factory.mktemp("lived")).copy(base)
+    set_aside(lived, ASIDE, [50, 51])
     _declare_deadline(lived.use_cases)
+    _declare_orders(lived.use_cases)
     names: set[str] = set()
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -215,6 +229,27 @@ def test_each_role_may_do_what_the_table_says_and_nothing_else(guarded: Guarded)
     assert guarded.ledger.verify() == before, "asking alone has changed something"
 
 
+# What everybody may change is their own: which DAGs they like to see first. A list is asked for, and read.
+OWN = re.compile(r"/((un)?favorite|list)$")
+
+
+def test_a_viewer_changes_nothing_by_any_endpoint(guarded: Guarded) -> None:
+    paths = guarded.ask("viewer", "GET", "/openapi.json").json()["paths"]
+    names = {"dag_id": "flights.train", "dag_run_id": "late", "task_id": "train", "map_index": "-1"}
+    tried, let_in = 0, []
+    for path, methods in paths.items():
+        filled_in = re.sub(r"\{(\w+)(:\w+)?\}", lambda found: names.get(found[1], "1"), path)
+        for method in sorted({"post", "put", "patch", "delete"} & set(methods)):
+            if not path.startswith("/api/v2/") or OWN.search(path):
+                continue
+            tried += 1
+            status = guarded.ask("viewer", method.upper(), filled_in, {}).status_code
+            if status < httpx.codes.BAD_REQUEST:
+                let_in.append(f"{method} {path}: {status}")
+    assert tried > 40
+    assert let_in == []
+
+
 def test_the_command_line_is_no_way_round_the_roles(guarded: Guarded) -> None:
     before = guarded.ledger.verify()
     rollback = ("rollback", "flights", "--reason", NASTY)
@@ -233,6 +268,38 @@ def test_the_command_line_is_no_way_round_the_roles(guarded: Guarded) -> None:
     # What a person wrote is a text: no template, no connection, no sum.
     assert decision.evidence["reason"] == NASTY
     assert decision.actor == "otto"
+
+
+def test_rows_are_let_in_and_given_up_by_whoever_may(guarded: Guarded) -> None:
+    guarded.ask("admin", "PATCH", "/api/v2/dags/flights.quarantine", {"is_paused": False})
+    release = ("quarantine", "release", "flights", ASIDE, "--row", "50", "--exception", NASTY)
+    code, told = guarded.command("user", *release)
+    assert (code, "403" in told) == (1, True), told
+    code, told = guarded.command("op", *release)
+    assert code == 0, told
+    code, told = guarded.command("op", "quarantine", "discard", "flights", ASIDE, "--all", "--reason", "test")
+    assert code == 0, told
+    found = {gate: guarded.ledger.find(gate=gate)[0] for gate in ("release", "discard")}
+    assert [(one.actor, one.evidence["rows"]) for one in found.values()] == [("otto", 1), ("otto", 1)]
+    assert found["release"].evidence["exception"] == NASTY
+    # Nothing is held any more; that is said, and nothing is decided.
+    code, told = guarded.command("op", *release[:4], "--row", "7")
+    assert (code, "decided nothing" in told) == (1, True), told
+
+
+def test_a_source_that_does_not_answer_is_tried_again_and_does_not_tell_its_login(guarded: Guarded) -> None:
+    guarded.ask("admin", "PATCH", "/api/v2/dags/orders.ingest", {"is_paused": False})
+    with guarded.api("user") as api:
+        run = api.trigger("orders.ingest", partition_key="2024-01-01")
+        _until(
+            lambda: [task.state for task in api.tasks("orders.ingest", run.run_id)] == ["up_for_retry"],
+            "it was not tried again",
+        )
+    (log,) = (guarded.settings.home / "airflow" / "logs").rglob("*orders.ingest*/*/*/attempt=1.log")
+    text = log.read_text()
+    assert "The database of connection 'shop' failed" in text
+    assert CANARY not in text
+    guarded.ask("admin", "PATCH", "/api/v2/dags/orders.ingest", {"is_paused": True})
 
 
 def test_a_refusal_is_told_and_its_lines_say_what_they_are_about(guarded: Guarded) -> None:
