@@ -67,7 +67,8 @@ DERIVED = {
 }
 # So are the names of runs; a model's files hold them. Who asked for a training is not the same either.
 DRAWN = {
-    "run_id", "evaluated_run_id", "evaluation_id", "uri", "sha256", "trained_sha256", "reason", "promotion_id",
+    "run_id", "evaluated_run_id", "evaluation_id", "promotion_id", "uri", "sha256", "trained_sha256",
+    "reason",
 }  # fmt: skip
 # How long a model took and what it held in memory is a matter of the moment; its files hold drawn names.
 MEASURED = {"load_s", "one_ms", "bulk_s", "memory_mb", "model_mb"}
