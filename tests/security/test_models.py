@@ -23,8 +23,8 @@ _RUN_CODE = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "s
 _CALLS = {"read_pickle", "to_pickle", "eval", "exec", "allow_pickle"}
 
 
-# Spark's workers get the feature functions from the driver that started them, over its own connection. Nothing
-# of it is kept or read from a store.
+# Spark's workers get the feature functions from the driver that started them, over its own connection.
+# Nothing of it is kept or read from a store.
 SHIPPED = {"feature_shipping.py:cloudpickle", "spark.py:pickle"}
 
 
