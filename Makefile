@@ -14,7 +14,7 @@ BIN := .venv/bin
 WEEKS ?= 8
 ONCE ?=
 
-.PHONY: help install demo demo-stop up-local down-local topology test lint types audit unit lifecycle bench gate-faults docs lock clean
+.PHONY: help install demo demo-stop up-local down-local topology test lint types audit unit lifecycle bench gate-faults docs pods lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -77,6 +77,9 @@ bench: install ## measure, print tables, write bench/out/*.json
 
 docs: install ## make the generated pages of docs/ again
 	$(BIN)/python -m cli.reference > docs/use-case.md
+
+pods: install ## make the pod templates of deploy/kubernetes again
+	$(BIN)/python -m cli.pod_templates deploy/kubernetes/pods
 
 lock: install ## compile the pinned requirement files again
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \

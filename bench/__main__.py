@@ -10,6 +10,7 @@ BENCHES = {
     "warm_workers": "bench.performance.warm_workers",
     "ingestion": "bench.performance.ingestion",
     "lifecycle": "bench.performance.lifecycle",
+    "spread": "bench.performance.spread",
     "drift": "bench.performance.drift",
     "features": "bench.performance.features",
     "online": "bench.performance.online",

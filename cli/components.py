@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -55,6 +56,11 @@ COMPONENTS = {
         "api-server", "--apps", "core",
         needs={*_METADATA, "ledger_url", "airflow_password", S3},
     ),
+    # Both in one, where a load balancer stands before many of them.
+    "whole-api-server": _airflow(
+        "api-server",
+        needs={*_METADATA, "ledger_url", "airflow_password", S3},
+    ),
     # For running tasks; nobody else reaches it.
     "execution-api": _airflow("api-server", "--apps", "execution", "--port", "{port}", needs=_METADATA),
     "scheduler": _airflow("scheduler", "--skip-serve-logs", needs={*_METADATA, "celery_broker_url"}),
@@ -66,6 +72,12 @@ COMPONENTS = {
         "celery", "worker", "--skip-serve-logs", "--celery-hostname", "{name}", "--queues", "{queues}",
         needs={"celery_broker_url", "ledger_url", "signing_key", S3},
         may_know={"privacy_key", "alert_webhook_url"},
+    ),
+    # One task in a pod of its own, started by KubernetesExecutor, which appends what is to be run.
+    "task": Component(
+        (),
+        frozenset({"ledger_url", "signing_key", S3}),
+        frozenset({"privacy_key", "alert_webhook_url"}),
     ),
     "mlflow": Component(
         ("mlflow", "server", "--host", "{mlflow_host}", "--port", "{mlflow_port}", "--workers", "1",
@@ -82,6 +94,11 @@ COMPONENTS = {
 def kind_of(name: str) -> str:
     """Return what a part is, without the number that tells several of one kind apart."""
     return re.sub(r"-\d+$", "", name)
+
+
+def instance_of(name: str) -> str:
+    """Return a name of its own for a part: a `worker` without a number is one of many, named by its host."""
+    return f"worker-{socket.gethostname()}" if name == "worker" else name
 
 
 def component_of(name: str) -> Component:
@@ -122,7 +139,7 @@ def check(name: str, settings: Settings, environment: Mapping[str, str]) -> None
     component = component_of(name)
     missing = [
         f"AIRLOCK_{need.upper()}"
-        for need in sorted(component.needs - {S3})
+        for need in sorted(component.needs - {S3} - _not_needed(settings))
         if not _text(getattr(settings, need))
     ]
     if S3 in component.needs and not s3_keys(environment):
@@ -134,6 +151,11 @@ def check(name: str, settings: Settings, environment: Mapping[str, str]) -> None
         )
 
 
+def _not_needed(settings: Settings) -> set[str]:
+    """Return what is of no use here: without Celery workers there is no queue."""
+    return {"celery_broker_url"} if settings.pod_templates_dir else set()
+
+
 def allowed(name: str, settings: Settings) -> Settings:
     """Return the settings of a part: without what it has no need to know."""
     component = component_of(name)
@@ -142,10 +164,23 @@ def allowed(name: str, settings: Settings) -> Settings:
     return settings.model_copy(update=empty)
 
 
-def command_of(name: str, settings: Settings, *, queues: str = "") -> list[str]:
-    """Return the program of a part and its arguments. None of them is a secret."""
+def command_of(name: str, settings: Settings, *, queues: str = "", given: Sequence[str] = ()) -> list[str]:
+    """Return the program of a part and its arguments. None of them is a secret.
+
+    Args:
+        name: of the part.
+        settings: of the part.
+        queues: of a worker; all if not given.
+        given: what a `task` is to run, as KubernetesExecutor says it: `python -m ...`.
+    """
+    if name == "task":
+        if list(given[:2]) != ["python", "-m"]:
+            raise ConfigurationError(
+                "A task is told what to run, as in: ./airlock component task -- python -m ..."
+            )
+        return [sys.executable, *given[1:]]
     values = {
-        "name": name,
+        "name": instance_of(name),
         "port": str(execution_port(settings)),
         "queues": queues or ",".join(dict.fromkeys(("default", settings.training_queue))),
         "mlflow_host": settings.mlflow_host,

@@ -152,6 +152,12 @@ def _execution(settings: Settings) -> dict[str, dict[str, str]]:
         "scheduler": {"scheduler_idle_sleep_time": "0.1"},
         "sdk": {"coordinators": json.dumps(coordinators), "queue_to_coordinator": json.dumps(queues)},
     }
+    if settings.pod_templates_dir:
+        options["core"] = {"executor": "KubernetesExecutor", **fork}
+        options["kubernetes_executor"] = {
+            "pod_template_file": f"{settings.pod_templates_dir.rstrip('/')}/default.yaml",
+            "delete_worker_pods": "True",
+        }
     if broker := settings.celery_broker_url.get_secret_value():
         options["core"] = {"executor": "CeleryExecutor", **fork}
         options["celery"] = {

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from cli.components import component_of, execution_port
+from cli.components import component_of, execution_port, instance_of
 from include.errors import Outage
 from include.settings import Settings
 
@@ -30,6 +30,7 @@ def examine(name: str, settings: Settings, environment: Mapping[str, str]) -> No
     component_of(name)
     pages = {
         "api-server": f"http://{_local(settings.airflow_host)}:{settings.airflow_port}/api/v2/monitor/health",
+        "whole-api-server": f"http://{_local(settings.airflow_host)}:{settings.airflow_port}/api/v2/monitor/health",
         "execution-api": f"http://{_local(settings.airflow_host)}:{execution_port(settings)}/execution/health",
         "mlflow": f"http://{_local(settings.mlflow_host)}:{settings.mlflow_port}/health",
     }
@@ -38,7 +39,7 @@ def examine(name: str, settings: Settings, environment: Mapping[str, str]) -> No
     elif name in _JOBS:
         _job_beats(_JOBS[name], settings.airflow_database_url.get_secret_value())
     elif name.startswith("worker"):
-        _worker_answers(name, settings.celery_broker_url.get_secret_value())
+        _worker_answers(instance_of(name), settings.celery_broker_url.get_secret_value())
 
 
 def _local(host: str) -> str:

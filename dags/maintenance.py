@@ -14,6 +14,8 @@ its schedule allows: its DAGs are paused, fail, or wait for files. One whose `en
 `retain_…` removes what is older than the use case's `retention.days`; its decision says what, and what was
 kept because a model in use was trained on it. Rows of feature sets that nobody needs any more go as well.
 
+`tidy_runs_…` marks runs of MLflow as deleted that no decision names, such as trainings that were cut short.
+
 `tidy_…` merges small files and removes those that no version of the last 90 days needs.
 """
 
@@ -23,6 +25,7 @@ from airflow.sdk import DAG, CronTriggerTimetable
 from airlock.declaration import RETRY_POLICY, declared_for_maintenance
 from airlock.notifiers import alerting
 from airlock.operators.maintenance import (
+    DiscardRunsOperator,
     EnforceRetentionOperator,
     MaintainTablesOperator,
     ReconcileAliasOperator,
@@ -47,6 +50,7 @@ with DAG(
         name = use_case.name
         ReconcileAliasOperator(task_id=f"reconcile_{name}", use_case=name, **alerting(name, "alias"))
         WatchUseCaseOperator(task_id=f"watch_{name}", use_case=name, **alerting(name, "watch"))
+        DiscardRunsOperator(task_id=f"tidy_runs_{name}", use_case=name)
         retain = EnforceRetentionOperator(task_id=f"retain_{name}", use_case=name)
         # Nothing to remove is no reason to leave the tables untidy.
         retain >> MaintainTablesOperator(task_id=f"tidy_{name}", use_case=name, trigger_rule="none_failed")

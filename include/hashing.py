@@ -73,7 +73,9 @@ def hash_slices(rows: pd.DataFrame, slices: Mapping[str, slice], salts: Mapping[
         column = rows[name]
         title = f"{name}:{column.dtype};".encode()
         # Objects that are not all text are hashed as they are or by their text, as their neighbours allow.
-        apart = column.dtype == object and pd.api.types.infer_dtype(column) != "string"
+        # Dates without a gap are hashed by their text, whatever stands beside them.
+        kind = pd.api.types.infer_dtype(column, skipna=False) if column.dtype == object else ""
+        apart = kind not in {"", "string", "date"} and pd.api.types.infer_dtype(column) != "string"
         hashes = None if apart else pd.util.hash_pandas_object(column, index=False).to_numpy()
         for part, place in slices.items():
             if hashes is None:

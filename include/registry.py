@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -122,6 +123,26 @@ class Registry(RunFiles):
                 if found := self.client.get_experiment_by_name(use_case):
                     return str(found.experiment_id)  # another task made it at the same moment
                 raise
+
+    def runs_before(self, use_case: str, moment: datetime) -> list[str]:
+        """Return the runs of a use case that were started before a moment of the machine's clock."""
+        with self._outages():
+            found = self.client.search_runs(
+                [self.experiment_id(use_case)],
+                filter_string=f"attributes.start_time < {round(moment.timestamp() * 1000)}",
+                max_results=1000,
+            )
+        return [str(run.info.run_id) for run in found]
+
+    def registered_runs(self, use_case: str) -> set[str]:
+        """Return the runs whose models are registered, in whatever version."""
+        with self._outages():
+            return {str(found.run_id) for found in self.client.search_model_versions(f"name = '{use_case}'")}
+
+    def discard_run(self, run_id: str) -> None:
+        """Mark a run as deleted; MLflow's `gc` removes its files later, and until then it can be restored."""
+        with self._outages():
+            self.client.delete_run(run_id)
 
     def finished_run(self, use_case: str, training_key: str) -> str | None:
         """Return the finished run that was trained from exactly these inputs, if there is one."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from include.errors import NotFound, Outage
 from include.storage import ObjectStore, checked_key, checked_prefix
 
 if TYPE_CHECKING:
+    from botocore.loaders import Loader
     from mypy_boto3_s3.client import S3Client
 
 _CONFLICT_ATTEMPTS = 6
@@ -39,9 +40,12 @@ class S3Store(ObjectStore):
     def _client(self) -> S3Client:
         from boto3.session import Session
         from botocore.config import Config
+        from botocore.session import get_session
 
         # The default session would keep the credentials that it found first, and threads may not share it.
-        return Session().client(
+        session = get_session()
+        session.register_component("data_loader", descriptions())
+        return Session(botocore_session=session).client(
             "s3",
             endpoint_url=self._endpoint_url,
             region_name=self._region,
@@ -123,6 +127,25 @@ class S3Store(ObjectStore):
     def delete(self, key: str) -> None:
         with _s3_errors(self.address(key)):
             self._client.delete_object(Bucket=self._bucket, Key=self._key(key))
+
+
+@lru_cache(maxsize=1)
+def descriptions() -> Loader:
+    """Return what reads boto3's descriptions of S3, and keeps them: parsing them costs 0.1 s each time."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
+def read_descriptions() -> None:
+    """Read them now, in the process that tasks are forked from. Nothing is connected to."""
+    from boto3.session import Session
+    from botocore.session import get_session
+
+    session = get_session()
+    session.register_component("data_loader", descriptions())
+    unused = {"aws_access_key_id": "unused", "aws_secret_access_key": "unused", "region_name": "us-east-1"}
+    Session(botocore_session=session, **unused).client("s3").close()
 
 
 @contextmanager

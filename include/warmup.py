@@ -19,6 +19,8 @@ from importlib.machinery import ModuleSpec
 
 import include
 from include.settings import get_settings
+from include.storage import is_s3
+from include.storage_s3 import read_descriptions
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +101,8 @@ def warm_up() -> list[str]:
         os.environ.setdefault(name, value)
     loaded = import_quietly((*LIBRARIES, *_our_modules()))
     _close_event_loop_of_evidently()
+    if is_s3(get_settings().lake):
+        read_descriptions()
     freeze()
     return loaded
 

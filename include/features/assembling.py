@@ -9,7 +9,7 @@ import pandas as pd
 
 from include import partitions
 from include.features.building import Built, features_of
-from include.features.checking import constant_days, evidence_of, profiles_of
+from include.features.checking import constant_days, evidence_of, figures_of, profiles_of
 from include.features.faults import table_faults
 from include.features.gate import FeatureEvidence
 from include.features.labels import labels_of
@@ -55,10 +55,11 @@ def assemble(material: Material) -> Assembled:
     use_case, features = material.use_case, material.features
     batch = ordered(use_case, material.rows)
     built = features_of(use_case, features, batch, material.side_tables, material.aggregates)
-    labels, profiles = labels_of(use_case, batch), profiles_of(features, built.rows)
+    labels, figures = labels_of(use_case, batch), figures_of(features, built.rows)
+    profiles = profiles_of(figures, built.rows)
     counts = material.rows[PARTITION].value_counts(sort=False)
     batch_rows = {str(day): int(count) for day, count in counts.items()}
-    evidence = evidence_of(use_case, features, built, labels=labels, profiles=profiles, batch_rows=batch_rows)
+    evidence = evidence_of(use_case, features, built, labels=labels, figures=figures, batch_rows=batch_rows)
     if any(one.constant for one in evidence.values()):
         needed = use_case.features.constant_days
         evidence = constant_days(evidence, pd.concat([_earlier(material, needed), profiles]), needed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from include.feature_kinds import HistoryFeature
 from include.features.dates import days_of
 from include.features.gate import FeatureEvidence
 from include.lake import LABEL, PARTITION, ROW_KEY
-from include.stats.profile import profile_frame
+from include.stats.profile import as_frame, column_profiles
 
 if TYPE_CHECKING:
     from include.feature_kinds import Feature
@@ -24,25 +24,36 @@ if TYPE_CHECKING:
     from include.use_case import UseCase
 
 # Two features of which these differ are not equal; only where all agree are their rows compared.
-_TRAITS = ["kind", "nulls", "distinct", "min", "max", "mean", "categories"]
+_TRAITS = ("kind", "nulls", "distinct", "min", "max", "mean", "categories")
+# The profiles of one partition's features, by their names.
+Figures = Mapping[str, Mapping[str, Any]]
 
 
-def profiles_of(features: FeatureSet, rows: pd.DataFrame) -> pd.DataFrame:
-    """Summarise the features of each partition, as `profile_frame` does.
+def figures_of(features: FeatureSet, rows: pd.DataFrame) -> dict[str, Figures]:
+    """Summarise the features of each partition.
 
     Args:
         features: what was built.
         rows: as `Built` holds them.
+    """
+    found: dict[str, Figures] = {}
+    for day, own in _days(rows).items():
+        profiles = column_profiles(rows.iloc[own], numbers=features.numbers, categories=features.categories)
+        found[day] = {str(profile["column"]): profile for profile in profiles}
+    return found
+
+
+def profiles_of(figures: Mapping[str, Figures], rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the profiles of all partitions as `profile_frame` does.
 
     Returns:
         The columns of a profile, with `partition`, and `known_at` of the row that is known last.
     """
     known = days_of(rows["known_at"])
-    parts = []
-    for day, own in _days(rows).items():
-        profile = profile_frame(rows.iloc[own], numbers=features.numbers, categories=features.categories)
-        parts.append(profile.assign(**{PARTITION: day, "known_at": known[own].max().item()}))
-    return pd.concat(parts, ignore_index=True)
+    latest = {day: known[own].max().item() for day, own in _days(rows).items()}
+    days = [day for day, profiles in figures.items() for _ in profiles]
+    frame = as_frame([dict(profile) for profiles in figures.values() for profile in profiles.values()])
+    return frame.assign(**{PARTITION: days, "known_at": [latest[day] for day in days]})
 
 
 def evidence_of(
@@ -51,43 +62,42 @@ def evidence_of(
     built: Built,
     *,
     labels: pd.DataFrame,
-    profiles: pd.DataFrame,
+    figures: Mapping[str, Figures],
     batch_rows: Mapping[str, int],
 ) -> dict[str, FeatureEvidence]:
-    """Return the figures of each partition.
+    """Return what the gate judges of each partition.
 
     Args:
         use_case: whose partitions they are.
         features: what was built.
         built: the features.
         labels: of the same rows in the same order.
-        profiles: as `profiles_of` makes them.
+        figures: as `figures_of` returns them.
         batch_rows: rows of each batch.
     """
     off_date, early = _misplaced(use_case, built.rows)
-    labelled, times = labels[LABEL].notna().to_numpy(), built.rows["event_time"].to_numpy()
-    version, of_profile = features.version, dict(tuple(profiles.groupby(PARTITION)))
+    labelled, times = labels[LABEL].notna().to_numpy(), built.rows["event_time"].to_numpy("datetime64[us]")
+    repeated = built.rows.duplicated([PARTITION, ROW_KEY]).to_numpy()
     limits = {one.name: one.max_null_share for one in features.features if one.max_null_share is not None}
+    version, allowed = features.version, _off_date_allowed(use_case)
     found = {}
     for day, own in _days(built.rows).items():
-        profile = of_profile[day].set_index("column")
-        rows = built.rows.iloc[own]
-        missing = {str(name): int(count) for name, count in profile["nulls"].items() if count}
+        of_day = figures[day]
         found[day] = FeatureEvidence(
             feature_set_version=version,
             features=len(features.names),
             batch_rows=batch_rows.get(day, 0),
-            rows=len(rows),
-            repeated_keys=int(rows[ROW_KEY].duplicated().sum()),
+            rows=own.stop - own.start,
+            repeated_keys=int(repeated[own].sum()),
             labelled=int(labelled[own].sum()),
-            nulls={name: missing[name] for name in features.names if name in missing},
+            nulls={name: nulls for name in features.names if (nulls := of_day[name]["nulls"])},
             max_null_shares=limits,
             out_of_range=built.out_of_range[day],
-            categories={name: int(profile["distinct"][name]) for name in features.categories},
-            constant=dict.fromkeys(_constant(profile), 1),
-            duplicated=_duplicated(features.features, rows, profile),
+            categories={name: of_day[name]["distinct"] for name in features.categories},
+            constant={name: 1 for name in features.names if _is_constant(of_day[name])},
+            duplicated=_duplicated(features.features, built.rows, own, of_day),
             off_date=int(off_date[own].sum()),
-            off_date_allowed=_off_date_allowed(use_case),
+            off_date_allowed=allowed,
             early=int(early[own].sum()),
             unordered=int((times[own][1:] < times[own][:-1]).sum()),
         )
@@ -116,20 +126,25 @@ def _off_date_allowed(use_case: UseCase) -> float:
     return contract.max_off_date_share if refuses else 1.0
 
 
-def _constant(profile: pd.DataFrame) -> list[str]:
-    return [str(name) for name in profile.index[(profile["distinct"] == 1) & (profile["nulls"] == 0)]]
+def _is_constant(profile: Mapping[str, Any]) -> bool:
+    return bool(profile["distinct"] == 1 and profile["nulls"] == 0)
 
 
-def _duplicated(features: list[Feature], rows: pd.DataFrame, profile: pd.DataFrame) -> list[tuple[str, str]]:
+def _duplicated(
+    features: list[Feature], rows: pd.DataFrame, own: slice, figures: Figures
+) -> list[tuple[str, str]]:
     """Return the pairs of features that are equal in every row, and not one and the same value in all."""
-    by_name = {feature.name: feature for feature in features}
-    vary = profile[profile["distinct"] > 1]
-    found = []
-    for _, alike in vary.groupby(_TRAITS, dropna=False, sort=False):
-        for one, other in combinations(map(str, alike.index), 2):
-            if not _differ_by_window(by_name[one], by_name[other]) and rows[one].equals(rows[other]):
-                found.append((one, other))
-    return found
+    alike: dict[tuple[object, ...], list[Feature]] = {}
+    for feature in features:
+        profile = figures[feature.name]
+        if profile["distinct"] > 1:
+            alike.setdefault(tuple(profile.get(name) for name in _TRAITS), []).append(feature)
+    return [
+        (one.name, other.name)
+        for same in alike.values()
+        for one, other in combinations(same, 2)
+        if not _differ_by_window(one, other) and rows[one.name].iloc[own].equals(rows[other.name].iloc[own])
+    ]
 
 
 def _differ_by_window(one: Feature, other: Feature) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-
-from include.hashing import canonical_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +20,7 @@ def grouping_of(by: Sequence[str]) -> str:
     >>> grouping_of(("origin", "hour"))
     '["origin","hour"]'
     """
-    return canonical_json(list(by))
+    return json.dumps(list(by), separators=(",", ":"))
 
 
 def entity_of(values: Sequence[Any]) -> str | None:
@@ -30,14 +29,15 @@ def entity_of(values: Sequence[Any]) -> str | None:
     >>> entity_of(["EWR", 5])
     '["EWR",5]'
     """
-    return None if any(pd.isna(value) for value in values) else canonical_json([_plain(v) for v in values])
+    return None if any(pd.isna(value) for value in values) else _text(values)
 
 
 def entities_of(rows: pd.DataFrame, by: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:
     """Name the entity of each row.
 
     Returns:
-        For each row a number, -1 where a column of `by` is null, and the text of each number.
+        For each row a number, -1 where a column of `by` is null; and the texts that the numbers stand for,
+        in order.
     """
     codes, null = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=bool)
     for name in by:
@@ -45,13 +45,19 @@ def entities_of(rows: pd.DataFrame, by: Sequence[str]) -> tuple[NDArray[np.int64
         null |= found < 0
         # Counted anew after each column, so that many columns cannot overflow the number.
         codes = pd.factorize(codes * (len(different) + 1) + found)[0].astype(np.int64)
-    codes[null] = -1
-    numbers, first = np.unique(codes, return_index=True)
-    named = [place for number, place in zip(numbers, first, strict=True) if number >= 0]
-    columns = [rows[name].take(named).tolist() for name in by]
-    texts = [canonical_json([_plain(value) for value in values]) for values in zip(*columns, strict=True)]
-    renumbered = np.searchsorted(numbers[numbers >= 0], codes)
-    return np.where(codes < 0, -1, renumbered).astype(np.int64), texts
+    first = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    columns = [rows[name].take(first).tolist() for name in by]
+    texts = [_text(values) for values in zip(*columns, strict=True)]
+    whole = np.flatnonzero(~null[first])
+    ordered = sorted(whole.tolist(), key=texts.__getitem__)
+    numbers = np.full(len(first), -1, dtype=np.int64)
+    numbers[ordered] = np.arange(len(ordered))
+    return numbers[codes], [texts[place] for place in ordered]
+
+
+def _text(values: Sequence[Any]) -> str:
+    return json.dumps([_plain(value) for value in values], separators=(",", ":"))
 
 
 def _plain(value: Any) -> Any:

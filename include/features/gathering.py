@@ -82,13 +82,17 @@ class Material:
 
     @cached_property
     def aggregates(self) -> pd.DataFrame | None:
-        """The daily sums of the days in the windows; None when no feature follows the past."""
+        """The daily sums of the days in the windows; None when no feature follows the past.
+
+        Those of the days themselves are there as well: no row of theirs sees them, but requests of the next
+        day do, and so will the next build.
+        """
         if not self.window_days:
             return None
         return current_aggregates(
             self.use_case,
             self.wanted,
-            days_before(self.days, self.window_days, own=False),
+            days_before(self.days, self.window_days, own=True),
             self.lake,
             self.contents,
             publish=self.publish,

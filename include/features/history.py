@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from include.feature_kinds import OUTCOME, HistoryFeature
-from include.features.dates import Days, days_of, of_partitions
+from include.features.dates import Days, dates_of, days_of, of_partitions
 from include.features.entities import entities_of, grouping_of
 from include.features.inputs import canonical
 from include.features.labels import known_outcomes, outcomes
@@ -70,25 +70,28 @@ def daily_aggregates(use_case: UseCase, wanted: Wanted, rows: pd.DataFrame) -> p
         rows: of one or more partitions, with `partition` and `known_at`.
 
     Returns:
-        The columns of `COLUMNS`, sorted by them: `grouping` and `entity` as JSON lists, `value` what was
+        The columns of `COLUMNS`, sorted by partition, in it as wanted, and then by entity: `grouping` and
+        `entity` as JSON lists, `value` what was
         summed up, `known_at` (dates) the day from which these rows may be seen, `count` of its known values,
         of all rows where `value` is empty, and `total` of them. An entity with a null has no row.
     """
     rows = canonical(use_case.contract.kept, rows.reset_index(drop=True))
+    day, days = pd.factorize(rows["partition"], sort=True)
     known, later = days_of(rows["known_at"]), known_outcomes(use_case, rows)
     parts = []
     for by, pairs in groupby(wanted, key=lambda pair: pair[0]):
         codes, entities = entities_of(rows, by)
         for _, value in pairs:
             follows_outcome = value == OUTCOME or value in use_case.forbidden_features
-            sums = _sums(
-                rows["partition"], codes, later if follows_outcome else known, _numbers(use_case, rows, value)
-            )
+            seen = later if follows_outcome else known
+            sums = _sums(day, codes, seen, _numbers(use_case, rows, value))
+            sums["partition"] = days.to_numpy(dtype=object)[sums["partition"].to_numpy()]
             sums["entity"] = np.array(entities, dtype=object)[sums["entity"].to_numpy()]
             parts.append(sums.assign(grouping=grouping_of(by), value=value))
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
-    return pd.concat(parts)[list(COLUMNS)].sort_values(list(COLUMNS), ignore_index=True)
+    # Each part is in order, so that only the parts of a day have to be put together.
+    return pd.concat(parts)[list(COLUMNS)].sort_values("partition", kind="stable", ignore_index=True)
 
 
 def _numbers(use_case: UseCase, rows: pd.DataFrame, value: str) -> Numbers:
@@ -98,20 +101,25 @@ def _numbers(use_case: UseCase, rows: pd.DataFrame, value: str) -> Numbers:
     return values.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _sums(partition: pd.Series, codes: NDArray[np.int64], known: Days, numbers: Numbers) -> pd.DataFrame:
+def _sums(day: NDArray[np.int64], codes: NDArray[np.int64], known: Days, numbers: Numbers) -> pd.DataFrame:
     """Sum up by partition, entity and day of knowledge, leaving out rows without an entity or a value."""
     there = (codes >= 0) & np.isfinite(numbers)
-    keys = pd.DataFrame({"partition": partition[there], "entity": codes[there], "known_at": known[there]})
-    grouped = keys.groupby(["partition", "entity", "known_at"], sort=True)
-    places = grouped.ngroup().to_numpy()
-    different = grouped.size().index.to_frame(index=False)
+    since, kinds = pd.factorize(known[there], sort=True)
+    shape = (int(day.max(initial=0)) + 1, int(codes.max(initial=0)) + 1, max(len(kinds), 1))
+    keys = np.ravel_multi_index((day[there], codes[there], since), shape)
+    different, places = np.unique(keys, return_inverse=True)
     # Added one after the other from the smallest: neither the order of the rows nor the processor matters.
     ascending = np.argsort(numbers[there], kind="stable")
     total = np.bincount(places[ascending], weights=numbers[there][ascending], minlength=len(different))
-    return different.assign(
-        known_at=different["known_at"].dt.date,
-        count=np.bincount(places, minlength=len(different)).astype(np.int64),
-        total=total,
+    of_day, entity, since = np.unravel_index(different, shape)
+    return pd.DataFrame(
+        {
+            "partition": of_day,
+            "entity": entity,
+            "known_at": dates_of(kinds[since]),
+            "count": np.bincount(places, minlength=len(different)).astype(np.int64),
+            "total": total,
+        }
     )
 
 

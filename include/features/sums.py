@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from include.lake import Lake
     from include.use_case import UseCase
 
-_DAYS_AT_ONCE = 31  # batches that are in memory together
+_DAYS_AT_ONCE = 400  # batches of which a few columns are in memory together
 
 
 def current_aggregates(

@@ -42,9 +42,15 @@ def profile_frame(rows: pd.DataFrame, *, numbers: Sequence[str], categories: Seq
         frequent values, the rest together as `(other)`. `distinct_error` is the relative standard error of
         `distinct`, 0 where it was counted.
     """
+    return as_frame(column_profiles(rows, numbers=numbers, categories=categories))
+
+
+def column_profiles(
+    rows: pd.DataFrame, *, numbers: Sequence[str], categories: Sequence[str]
+) -> list[dict[str, object]]:
+    """Summarise columns; `as_frame` makes a frame of them, of those of several frames at once if need be."""
     profiles = [_number(name, rows[name]) for name in numbers]
-    profiles += [_category(name, rows[name]) for name in categories]
-    return as_frame(profiles)
+    return profiles + [_category(name, rows[name]) for name in categories]
 
 
 def as_frame(profiles: Sequence[dict[str, object]]) -> pd.DataFrame:

@@ -120,8 +120,20 @@ def common(use_case: UseCase, stage: str, doc: str | None) -> dict[str, Any]:
             "retry_delay": timedelta(seconds=30),
             "retry_policy": RETRY_POLICY,
             "execution_timeout": timedelta(hours=2),
+            **_placement(stage, get_settings()),
         },
     }
+
+
+def _placement(stage: str, settings: Settings) -> dict[str, Any]:
+    """Return where the tasks of a stage run, if an installation tells them apart: training is not scoring."""
+    placed: dict[str, Any] = {}
+    if stage == "train":
+        placed["queue"] = settings.training_queue
+    if settings.pod_templates_dir:
+        template = f"{settings.pod_templates_dir.rstrip('/')}/{stage}.yaml"
+        placed["executor_config"] = {"pod_template_file": template}
+    return placed
 
 
 def _midnight(use_case: UseCase, day: Any) -> datetime:

@@ -198,14 +198,15 @@ def test_no_feature_of_the_flights_changes_with_what_is_known_after_the_outcome(
     features = load_features(flying, workspace.settings)
     rows = workspace.lake.read("flights", "batches", partitions=["2013-01-09"])
     weather = workspace.lake.read("flights", "side_weather", partitions=["2013-01-08", "2013-01-09"])
+    sums = workspace.lake.read("flights", "feature_aggregates")
     random = np.random.default_rng(7)
     noise = {
         name: np.where(random.random(len(rows)) < 0.2, np.nan, random.normal(0, 500, len(rows)))
         for name in sorted(flying.forbidden_features)
     }
     noisy = rows.assign(**noise)
-    before, _ = build_features(flying, features, rows, {"weather": weather})
-    after, _ = build_features(flying, features, noisy, {"weather": weather})
+    before, _ = build_features(flying, features, rows, {"weather": weather}, sums)
+    after, _ = build_features(flying, features, noisy, {"weather": weather}, sums)
     assert len(noise) == 5
     pd.testing.assert_frame_equal(before, after)
     labels = [build_labels(flying, batch, "2013-01-09")["label"] for batch in (rows, noisy)]

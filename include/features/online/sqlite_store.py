@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
+
 from include.errors import Outage
 from include.features.online.state import Head, Seen, SideLook, SideRow, State
 from include.features.online.stores import replaces
@@ -107,11 +109,7 @@ class SqliteStore:
         if found is None:
             with self._outages():
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                found = sqlite3.connect(self.path, timeout=_PATIENCE_SECONDS, isolation_level=None)
-                # Readers go on while a state is written.
-                found.execute("PRAGMA journal_mode = WAL")
-                found.execute("PRAGMA synchronous = NORMAL")
-                found.executescript(_TABLES)
+                found = _opened(self.path)
             self._local.connection = found
         return found
 
@@ -132,6 +130,30 @@ class SqliteStore:
                 f"The online store {self.path} does not answer: {error}. See whether its disk is full or the "
                 "file locked, then repeat; ./airlock materialise makes the file anew when it is removed"
             ) from error
+
+
+def _is_busy(error: BaseException) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
+# While another connection makes the same new file, SQLite does not wait by itself.
+@retry(
+    retry=retry_if_exception(_is_busy),
+    stop=stop_after_delay(_PATIENCE_SECONDS),
+    wait=wait_random(0.01, 0.1),
+    reraise=True,
+)
+def _opened(path: Path) -> sqlite3.Connection:
+    found = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None)
+    try:
+        # Readers go on while a state is written.
+        found.execute("PRAGMA journal_mode = WAL")
+        found.execute("PRAGMA synchronous = NORMAL")
+        found.executescript(_TABLES)
+    except sqlite3.Error:
+        found.close()
+        raise
+    return found
 
 
 @contextmanager

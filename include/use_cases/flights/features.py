@@ -77,7 +77,14 @@ for _name, _column, _low, _high, _unit in [
 for _name, _by, _window, _value, _few, _description in [
     ("flight_late_share", ("carrier", "flight"), 28, "label", 5, "late share of this flight, 28 days"),
     ("flight_delay", ("carrier", "flight"), 28, "arr_delay", 5, "mean delay of this flight, 28 days"),
-    ("route_late_share", ("origin", "dest"), 28, "label", 5, "late share of this route, 28 days"),
+    (
+        "route_late_share",
+        ("origin", "dest", "hour"),
+        28,
+        "label",
+        5,
+        "late share of this route and hour, 28 days",
+    ),
     ("destination_late_share", ("dest",), 1, "label", 3, "late share to this airport, the day before"),
 ]:
     features.history(

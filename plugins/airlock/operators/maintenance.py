@@ -95,3 +95,24 @@ class MaintainTablesOperator(AirlockOperator):
         from include.maintenance.stage import maintain_tables
 
         return {"removed": maintain_tables(use_case, retention_days=self.retention_days, workspace=workspace)}
+
+
+class DiscardRunsOperator(AirlockOperator):
+    """Mark runs of MLflow as deleted that no decision names and whose model was never registered.
+
+    :param retention_days: younger runs may still be under way.
+    """
+
+    def __init__(self, *, retention_days: int = 30, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.retention_days = retention_days
+
+    def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
+        from datetime import UTC, datetime
+
+        from include.maintenance.models import discard_unnamed_runs
+
+        discarded = discard_unnamed_runs(
+            use_case, retention_days=self.retention_days, now=datetime.now(UTC), workspace=workspace
+        )
+        return {"discarded": discarded}

@@ -75,15 +75,16 @@ def real(featured_home, open_home):
     use_case = workspace.use_case("flights")
     rows = workspace.lake.read("flights", "batches", partitions=["2013-01-09"])
     weather = workspace.lake.read("flights", "side_weather", partitions=["2013-01-08", "2013-01-09"])
-    return use_case, load_features(use_case, workspace.settings), rows, weather
+    sums = workspace.lake.read("flights", "feature_aggregates")
+    return use_case, load_features(use_case, workspace.settings), rows, weather, sums
 
 
 # Keys
 
 
 def test_the_keys_of_real_flights_are_unique_and_the_same_for_features_and_labels(real):
-    use_case, features, rows, weather = real
-    found, _ = build_features(use_case, features, rows, {"weather": weather})
+    use_case, features, rows, weather, sums = real
+    found, _ = build_features(use_case, features, rows, {"weather": weather}, sums)
     assert found["row_key"].is_unique
     assert len(found) == len(rows) == 902
     assert found["row_key"].tolist() == build_labels(use_case, rows, "2013-01-09")["row_key"].tolist()
@@ -136,7 +137,7 @@ def test_the_join_agrees_with_a_slow_one(trips, events, weathers, lead, toleranc
 @settings(deadline=None, max_examples=25)
 def test_weather_from_the_future_changes_no_earlier_flight(real, minute, value):
     """Rows planted one second after the newest that a departure may see, at every airport."""
-    use_case, features, rows, weather = real
+    use_case, features, rows, weather, sums = real
     until = MIDNIGHT + timedelta(minutes=minute)
     planted = pd.DataFrame({"origin": ["EWR", "JFK", "LGA"], "known_at": KNOWN, "partition": DAY}).assign(
         time_hour=(until - timedelta(minutes=60) + timedelta(seconds=1)).isoformat(),
@@ -144,19 +145,19 @@ def test_weather_from_the_future_changes_no_earlier_flight(real, minute, value):
         precip=value,
         visib=value,
     )
-    before, _ = build_features(use_case, features, rows, {"weather": weather})
-    after, _ = build_features(use_case, features, rows, {"weather": pd.concat([weather, planted])})
+    before, _ = build_features(use_case, features, rows, {"weather": weather}, sums)
+    after, _ = build_features(use_case, features, rows, {"weather": pd.concat([weather, planted])}, sums)
     early = before["event_time"] <= until
     pd.testing.assert_frame_equal(before[early], after[early])
 
 
 def test_weather_that_may_be_seen_changes_the_flights_after_it(real):
-    use_case, features, rows, weather = real
+    use_case, features, rows, weather, sums = real
     at = MIDNIGHT + timedelta(hours=12)
     planted = pd.DataFrame(
         {"origin": ["JFK"], "time_hour": at.isoformat(), "wind_speed": 77.0, "known_at": KNOWN}
     ).assign(partition=DAY)
-    found, _ = build_features(use_case, features, rows, {"weather": pd.concat([weather, planted])})
+    found, _ = build_features(use_case, features, rows, {"weather": pd.concat([weather, planted])}, sums)
     gusty = found[found["wind_speed"] == 77.0]
     assert set(gusty["origin"]) == {"JFK"}
     assert gusty["event_time"].min() >= at + timedelta(minutes=60)
@@ -268,7 +269,7 @@ def test_a_wrong_definition_is_named(trips, build, message):
 
 
 def test_cancelled_flights_have_no_label(real):
-    use_case, _, rows, _ = real
+    use_case, _, rows, _, _ = real
     named = build_labels(use_case, rows, DAY).set_index("row_key")["label"]
     label = named.loc[row_keys(use_case, rows)].reset_index(drop=True)
     cancelled = rows["arr_delay"].isna()

@@ -130,7 +130,7 @@ def test_what_cannot_be_rolled_back(featured, easy, two):
     assert alias(two) == "1"
 
 
-def test_a_version_of_other_features_is_refused(two, easy, open_home):
+def test_a_version_of_other_features_is_refused_unless_they_are_built_beside(two, easy, changed, open_home):
     declared = two.settings.use_cases_dir / "flights" / "features.py"
     folder = two.settings.home / "use_cases" / "flights"
     folder.mkdir(parents=True)
@@ -140,3 +140,7 @@ def test_a_version_of_other_features_is_refused(two, easy, open_home):
         rolled_back(other, easy)
     assert alias(two) == "2"
     assert train(easy, LATER, reason="tests", actor="tests", workspace=two).as_of == LATER
+    (folder / "features_old.py").write_text(declared.read_text())
+    decision = rolled_back(other, changed(easy, {"features.beside": ["features_old.py"]}))
+    assert decision.evidence["features_beside"] == [decision.evidence["feature_set_version"]]
+    assert alias(two) == "1"

@@ -44,7 +44,8 @@ def test_one_definition_of_a_feature(championed, flying):
     features = load_features(flying, championed.settings)
     rows = championed.lake.read("flights", "batches", partitions=[DAY])
     weather = championed.lake.read("flights", "side_weather", partitions=["2013-01-15", DAY])
-    frame, _ = build_features(flying, features, rows, {"weather": weather})
+    sums = championed.lake.read("flights", "feature_aggregates")
+    frame, _ = build_features(flying, features, rows, {"weather": weather}, sums)
     scores = champion_model(championed).predict_proba(frame[features.names])[:, 1]
     np.testing.assert_array_equal(predictions(championed)["score"], scores)
 

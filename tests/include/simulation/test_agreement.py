@@ -69,7 +69,16 @@ for day in partitions.span(sys.argv[1], sys.argv[2]):
         train(next_day, "scheduled", {})
 """
 # Drawn at random by MLflow, or a name of what was drawn: they differ between any two runs.
-RANDOM = {"run_id", "evaluated_run_id", "model", "evaluation_id", "decision_id", "cause_id", "card"}
+RANDOM = {
+    "run_id",
+    "evaluated_run_id",
+    "model",
+    "trained_sha256",
+    "evaluation_id",
+    "decision_id",
+    "cause_id",
+    "card",
+}
 
 # Where raw files and reports lie, and the ids of decisions in a ledger that began at another moment.
 PLACES = {

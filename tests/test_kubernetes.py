@@ -1,0 +1,118 @@
+"""What can be known of the Kubernetes files without a cluster."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from airlock import declaration
+from cli import components, pod_templates
+from cli.environment import airflow_environment
+from cli.main import main
+from include.settings import PROJECT_ROOT, Settings
+from include.use_case import UseCase
+
+DEPLOY = PROJECT_ROOT / "deploy"
+STAGES = sorted(
+    path.stem
+    for path in (PROJECT_ROOT / "dags").glob("*.py")
+    if path.stem not in {"declarations", "maintenance"}
+)
+CELERY = yaml.safe_load((DEPLOY / "helm" / "values-celery.yaml").read_text())
+KUBERNETES = yaml.safe_load((DEPLOY / "helm" / "values-kubernetes.yaml").read_text())
+PARTS = {
+    "apiServer": "whole-api-server",
+    "scheduler": "scheduler",
+    "dagProcessor": "dag-processor",
+    "triggerer": "triggerer",
+    "workers": "worker",
+    "migrateDatabaseJob": "prepare",
+}
+SCHEMA_VERSION = "1.31"
+
+
+@pytest.mark.parametrize("stage", pod_templates.NEEDS)
+def test_a_pod_template_follows_the_published_schema_and_is_current(stage: str) -> None:
+    text = (DEPLOY / "kubernetes" / "pods" / f"{stage}.yaml").read_text()
+    assert text == pod_templates.text(stage), "run: make pods"
+    kubernetes_validate.validate(yaml.safe_load(text), SCHEMA_VERSION, strict=True)
+    spec = yaml.safe_load(text)["spec"]
+    (container,) = spec["containers"]
+    assert container["name"] == "base", "the executor looks for this name"
+    assert container["resources"]["limits"]["memory"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert not spec["automountServiceAccountToken"]
+
+
+def test_the_schema_finds_a_misspelled_field() -> None:
+    broken = pod_templates.pod("train") | {"spec": {"container": []}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken, SCHEMA_VERSION, strict=True)
+
+
+def test_every_stage_has_a_template_and_training_is_not_scoring(flights: UseCase, monkeypatch) -> None:
+    assert set(pod_templates.NEEDS) == {*STAGES, "default"}
+    assert pod_templates.NEEDS["train"].most_memory_mb > pod_templates.NEEDS["score"].most_memory_mb
+    placed = Settings(_env_file=None, pod_templates_dir="/pods/", training_queue="big")
+    monkeypatch.setattr(declaration, "get_settings", lambda: placed)
+    for stage in STAGES:
+        arguments = declaration.common(flights, stage, None)["default_args"]
+        assert arguments["executor_config"] == {"pod_template_file": f"/pods/{stage}.yaml"}
+        assert arguments.get("queue") == ("big" if stage == "train" else None)
+
+
+def test_airflow_is_told_where_the_templates_are(tmp_path) -> None:
+    settings = Settings(_env_file=None, home=tmp_path, pod_templates_dir="/pods")
+    environment = airflow_environment(settings, api_port=1, execution_port=2)
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "KubernetesExecutor"
+    assert environment["AIRFLOW__KUBERNETES_EXECUTOR__POD_TEMPLATE_FILE"] == "/pods/default.yaml"
+
+
+def mounted(part: dict[str, Any]) -> dict[str, str]:
+    (volume,) = part["extraVolumes"]
+    return {item["path"]: item["key"] for item in volume["secret"]["items"]}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_of_the_chart_is_ours_with_its_own_secrets(name: str) -> None:
+    part = CELERY[name]
+    assert part["command"] == ["./airlock"]
+    assert part["args"] == ["component", PARTS[name]]
+    assert components.command_of(PARTS[name], Settings(_env_file=None))
+    assert mounted(part) == components.secret_files(PARTS[name])
+    if name in {"scheduler", "dagProcessor", "triggerer", "workers"}:
+        assert part["livenessProbe"]["command"] == ["./airlock", "component", PARTS[name], "--healthy"]
+    if name != "migrateDatabaseJob":
+        assert {"cpu", "memory"} <= set(part["resources"]["limits"])
+
+
+def test_the_two_files_go_together() -> None:
+    assert KUBERNETES["executor"] == "KubernetesExecutor"
+    (place,) = KUBERNETES["env"]
+    assert place["name"] == "AIRLOCK_POD_TEMPLATES_DIR"
+    assert (PROJECT_ROOT / place["value"].removeprefix("/opt/airlock/")).is_dir()
+    assert mounted(KUBERNETES["scheduler"]).keys() == mounted(CELERY["scheduler"]).keys() - {
+        "airlock_celery_broker_url"
+    }
+
+
+def test_every_public_setting_exists_and_none_is_a_secret() -> None:
+    lines = (DEPLOY / "kubernetes" / "airlock.env").read_text().split()
+    given = dict(line.split("=", 1) for line in lines)
+    known = {f"AIRLOCK_{name.upper()}" for name in Settings.model_fields} | {"AIRLOCK_SECRETS_DIR"}
+    assert {name for name in given if name.startswith("AIRLOCK_")} <= known
+    assert not re.search(r"://[^/]*:[^/]*@", "\n".join(lines))
+
+
+def test_a_task_runs_what_the_executor_says_and_nothing_else() -> None:
+    settings = Settings(_env_file=None)
+    told = ("python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string", "{}")
+    assert components.command_of("task", settings, given=told)[1:] == list(told[1:])
+    done = CliRunner().invoke(main, ["component", "task", "--", "sh"], env={"AIRLOCK_LEDGER_URL": "x"})
+    assert done.exit_code == 1
