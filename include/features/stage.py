@@ -59,15 +59,14 @@ def build(
         _wait(today, partition)
     assembled = assemble(today)
     [decision] = decide_on(use_case, assembled, [partition], actor=actor, ledger=workspace.ledger)
-    if not decision.verdict.opens:
-        raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
-    ref = publish(use_case, assembled, [partition], workspace.lake)
+    # Each set is published or refused for itself: a champion of older definitions goes on scoring.
     for older in map(assemble, beside):
         [verdict] = decide_on(use_case, older, [partition], actor=actor, ledger=workspace.ledger, gate=BESIDE)
-        # Today's features are published whatever becomes of those that models leave behind.
         if verdict.verdict.opens:
             publish(use_case, older, [partition], workspace.lake)
-    return decision, ref
+    if not decision.verdict.opens:
+        raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
+    return decision, publish(use_case, assembled, [partition], workspace.lake)
 
 
 def materials(

@@ -36,6 +36,61 @@ CASES = {
     "lost rows": ({"rows": 99}, "refuse", ["99 rows were built from 100 rows of the batch"]),
     "no rows": ({"rows": 0, "batch_rows": 0, "labelled": 0}, "refuse", ["the batch has no rows"]),
     "keys twice": ({"repeated_keys": 2}, "refuse", ["2 row keys appear more than once; see problem.key"]),
+    "too much out of range": (
+        {"out_of_range": {"x": 11}},
+        "refuse",
+        ["x had 11 values outside its range; they were made null (11.0% of rows, allowed 10.0%)"],
+    ),
+    "a name of each row": (
+        {"categories": {"x": 1001, "y": 1000}},
+        "refuse",
+        ["x has 1001 different values, allowed 1000; a name of each row is no category"],
+    ),
+    "constant for long": (
+        {"constant": {"x": 28, "y": 27}},
+        "warn",
+        ["x has had one and the same value for 28 days"],
+    ),
+    "constant among few rows": (
+        {"constant": {"x": 28}, "rows": 99, "batch_rows": 99},
+        "pass",
+        ["3 features of 99 rows"],
+    ),
+    "twice the same": (
+        {"duplicated": [("x", "y")]},
+        "warn",
+        ["x and y are equal in every row; remove one"],
+    ),
+    "another date": (
+        {"off_date": 3, "off_date_allowed": 0.02},
+        "refuse",
+        [
+            "3 rows are of another date than their partition (3.0%, allowed 2.0%); see "
+            "contract.max_off_date_share"
+        ],
+    ),
+    "known before it happened": (
+        {"early": 1, "off_date_allowed": 0.0},
+        "refuse",
+        [
+            "1 rows may be seen before the date of their event (1.0%, allowed 0.0%); see "
+            "contract.max_off_date_share"
+        ],
+    ),
+    "out of order": (
+        {"unordered": 2},
+        "refuse",
+        ["2 rows are not in the order of their events"],
+    ),
+    "no side table": (
+        {"missing_tables": ["weather"]},
+        "refuse",
+        [
+            "nothing was published of the side table weather for this date; land it and ingest the partition "
+            "again, or declare when_missing='null'"
+        ],
+    ),
+    "a side table at odds": ({"table_faults": ["it says two things"]}, "refuse", ["it says two things"]),
     "refusals before warnings": (
         {"out_of_range": {"y": 1}, "nulls": {"x": 100}},
         "refuse",
@@ -51,6 +106,13 @@ CASES = {
 def test_verdicts(changes, verdict, reasons):
     ruling = check(SOUND.model_copy(update=changes), Features(max_null_share=0.2))
     assert (ruling.verdict.value, ruling.reasons) == (verdict, reasons)
+
+
+@pytest.mark.parametrize("finding", ["allow", "warn", "refuse"])
+def test_a_use_case_chooses_what_a_finding_means(finding):
+    evidence = SOUND.model_copy(update={"constant": {"x": 28}, "duplicated": [("y", "z")]})
+    ruling = check(evidence, Features(constant=finding, duplicated=finding))
+    assert ruling.verdict.value == {"allow": "pass"}.get(finding, finding)
 
 
 COUNTS = st.integers(0, 100)
