@@ -1,4 +1,4 @@
-"""Side tables that are late, say two things at once or leave their zone out: a verdict each, by their name."""
+"""Side tables that say two things at once or leave their zone out: a verdict each, with the place."""
 
 import pandas as pd
 import pytest
