@@ -78,7 +78,7 @@ def build_on_spark(
         raise NotFound(f"No batch of {use_case.name} is published for {', '.join(missing)}; ingest it first")
     wanted = wanted or wanted_of(features.of_history)
     _sum_up(
-        spark, use_case, wanted, days_before(ordered, longest_window(features.of_history), own=False), lake
+        spark, use_case, wanted, days_before(ordered, longest_window(features.of_history), own=True), lake
     )
     # The first day is built here as well: it shows the types, and it names a wrong definition.
     schema = _arrow(_built(use_case, features, wanted, lake, ordered[0])).schema

@@ -120,7 +120,10 @@ def test_a_decision_is_told_once_with_what_it_is_about(workspace: Workspace) -> 
 def operators() -> list[type[AirlockOperator]]:
     for path in Path(PROJECT_ROOT / "plugins/airlock/operators").glob("[a-z]*.py"):
         importlib.import_module(f"airlock.operators.{path.stem}")
-    return AirlockOperator.__subclasses__()
+    # Other tests of the same process declare operators of their own.
+    return [
+        cls for cls in AirlockOperator.__subclasses__() if cls.__module__.startswith("airlock.operators.")
+    ]
 
 
 def test_every_stage_and_gate_is_documented() -> None:

@@ -52,7 +52,7 @@ def test_a_lifecycle_on_s3_equals_one_on_a_folder(
             assert one[columns].equals(other[columns])
     champions = [newest_champion(workspace.ledger, "flights") for workspace in (here, there)]
     as_ofs = [champion.as_of if champion else None for champion in champions]
-    assert as_ofs == [partitions.shift(WEEKS[0].days[-1], 1)] * 2
+    assert as_ofs == [partitions.shift(WEEKS[-1].days[-1], 1)] * 2
     assert there.ledger.verify()[0] == here.ledger.verify()[0]
     assert there.raw.list("flights/")
     assert there.reports.list("flights/")

@@ -103,6 +103,8 @@ class DiscardRunsOperator(AirlockOperator):
     :param retention_days: younger runs may still be under way.
     """
 
+    stage = "discard_runs"
+
     def __init__(self, *, retention_days: int = 30, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.retention_days = retention_days
