@@ -33,7 +33,7 @@ def judge_drift(watched: Watched) -> tuple[Decision, Drifts]:
     policy = watched.use_case.monitoring.drift
     profiles = read_profiles(watched, "feature_profiles", watched.champion.feature_set_version)
     known = _known_days(watched)
-    found = drift.drift_rank(profiles, watched.partition, policy, known)
+    found = drift.drift_rank(_of_the_day(profiles, watched), watched.partition, policy, known)
     samples = drift.compare_samples(
         watched.reference.sample, watched.rows, watched.features, policy, watched.use_case.training.seed
     )
@@ -42,6 +42,17 @@ def judge_drift(watched: Watched) -> tuple[Decision, Drifts]:
         gate=drift.GATE, ruling=drift.check(evidence, policy), evidence=evidence, policy=policy
     )
     return decision, Drifts(features=found, raw=raw_drift(watched), profiles=profiles)
+
+
+def _of_the_day(profiles: pd.DataFrame, watched: Watched) -> pd.DataFrame:
+    """Leave out the features that follow the past, where there are others.
+
+    They tell of one day for as long as their window is, so days would not be exchangeable, as the rank needs
+    them to be; what they sum up is watched on its own day, as rows and as labels.
+    """
+    past = [feature.name for feature in watched.features.of_history]
+    others = profiles[~profiles["column"].isin(past)]
+    return profiles if others.empty else others
 
 
 def raw_drift(watched: Watched) -> DriftRank:
