@@ -9,6 +9,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from include.settings import PROJECT_ROOT, Settings
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 LANDED = ("2013-01-01", "2013-02-12")
 _LONGEST = ("lifecycle/test_airflow", "lifecycle/", "simulation/test_agreement", "tests/corpus/")
+
+# The same examples in every run, so that a failure is of the change it came with;
+# `HYPOTHESIS_PROFILE=explore` looks for new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", max_examples=1_000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 # A worker of the tests has no main program. Spark takes such a process for its own doctests and ends it, as
 # soon as Great Expectations looks whether Spark is there.
