@@ -48,8 +48,11 @@ GATES = {
     "feature_sets": "include.maintenance.feature_sets:check",
     "alias": "include.maintenance.stage:check_alias",
 }
-# What a gate takes beside evidence and policy, by the place of the setting: its decisions do not hold it.
-_BESIDE = {"concept": "monitoring.performance.min_days"}
+# A setting of another section that a gate needs: the evidence keeps it under the first name, unless it is
+# older than that, and a use case declares it at the second.
+_BESIDE = {"concept": ("min_days", "monitoring.performance.min_days")}
+# Rules that came later, by gate and kind: where recorded rules lack them they were not in force.
+_LATER: dict[tuple[str, str], dict[str, Any]] = {("evaluation", "champion"): {"harm_margin": None}}
 # Where a gate's decisions keep more rules than it reads, the part that it reads.
 _PART = {"ingestion": "contract"}
 # Said by the evaluation of a rule that was not in force then.
@@ -131,7 +134,7 @@ def replay(decision: Decision, ledger: Ledger, settings: Settings) -> Replayed:
     if kept is None and gate.policy is not None:
         kept, rules = _section(load_use_case(decision.use_case, settings), gate.policy), "today's"
     try:
-        again = _decided(decision, gate, kept, _beside(decision, settings))
+        again = _decided(decision, gate, _as_it_was(decision.gate, kept), _beside(decision, settings))
     except (ValueError, AirlockError) as error:
         return _replayed(decision, "unreadable", [], rules, [f"today's gate cannot read it: {error}"])
     differs = [
@@ -213,7 +216,7 @@ def _retried(decision: Decision, use_case: UseCase) -> Retried | None:
         return None
     verdict: str | None
     try:
-        again = _decided(decision, gate, policy, [*_settings(use_case, decision.gate)])
+        again = _decided(decision, gate, policy, _declared(use_case, decision.gate))
         verdict, reasons = again.verdict.value, again.reasons
         if any(NO_FIGURE in reason for reason in reasons):
             verdict, reasons = None, [reason for reason in reasons if NO_FIGURE in reason]
@@ -230,15 +233,25 @@ def _retried(decision: Decision, use_case: UseCase) -> Retried | None:
     )
 
 
-def _beside(decision: Decision, settings: Settings) -> list[Any]:
-    if decision.gate not in _BESIDE:
-        return []
-    return [*_settings(load_use_case(decision.use_case, settings), decision.gate)]
+def _as_it_was(gate: str, kept: Any) -> Any:
+    """Return recorded rules with those switched off that came later: a default of today was not theirs."""
+    if not isinstance(kept, dict) or "gates" not in kept:
+        return kept
+    return kept | {"gates": [_LATER.get((gate, rule.get("kind")), {}) | rule for rule in kept["gates"]]}
 
 
-def _settings(use_case: UseCase, gate: str) -> Iterator[Any]:
-    if gate in _BESIDE:
-        yield from (place.value for place in places(use_case, _BESIDE[gate]))
+def _beside(decision: Decision, settings: Settings) -> dict[str, Any]:
+    """Return what older evidence lacks."""
+    if decision.gate not in _BESIDE or _BESIDE[decision.gate][0] in decision.evidence:
+        return {}
+    return _declared(load_use_case(decision.use_case, settings), decision.gate)
+
+
+def _declared(use_case: UseCase, gate: str) -> dict[str, Any]:
+    if gate not in _BESIDE:
+        return {}
+    name, place = _BESIDE[gate]
+    return {name: next(iter(places(use_case, place))).value}
 
 
 def _ruling(found: Any) -> Ruling:
@@ -247,13 +260,13 @@ def _ruling(found: Any) -> Ruling:
     return ruling
 
 
-def _decided(decision: Decision, gate: Gate, policy: Any, beside: list[Any]) -> Decision:
-    evidence = TypeAdapter(gate.evidence).validate_python(decision.evidence)
+def _decided(decision: Decision, gate: Gate, policy: Any, beside: dict[str, Any]) -> Decision:
+    evidence = TypeAdapter(gate.evidence).validate_python(decision.evidence | beside)
     rules = [] if gate.policy is None else [_read(policy, gate.policy)]
     return decide(
         gate=decision.gate,
         subject=Subject(use_case=decision.use_case, partition=decision.partition, as_of=decision.as_of),
-        ruling=_ruling(gate.check(evidence, *rules, *beside)),
+        ruling=_ruling(gate.check(evidence, *rules)),
         evidence=decision.evidence,
         policy={},
         data_refs=decision.data_refs,

@@ -231,6 +231,8 @@ class EvaluationEvidence(Figures):
         problem: kind of the problem.
         positives: rows whose label is 1; None where the problem is not binary.
         days: days with rows.
+        judged_days: days that hold the rarer class, the units of every error; None in evidence from before
+            it was kept, of which nothing is told about further days.
         judgeable: whether the labels vary on enough days for any error to be estimated.
         learned_days: days of the holdout that the run also learned from; there must be none.
         earlier_candidates: other runs that were compared with a champion on some of these days before.
@@ -244,6 +246,7 @@ class EvaluationEvidence(Figures):
     rows: int
     positives: int | None = None
     days: int
+    judged_days: int | None = None
     judgeable: bool = True
     learned_days: list[str] = []
     metrics: dict[str, Number] = {}

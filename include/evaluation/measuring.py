@@ -61,11 +61,16 @@ class Holdout:
         return cls(kind=kind, rows=rows, label=rows[LABEL].to_numpy(), days=rows[PARTITION].to_numpy())
 
     @property
+    def judged_days(self) -> int:
+        """Count the days that are units of an error: of a yes-or-no label those that hold the rarer one."""
+        if self.kind.name == "binary":
+            return min(len(set(self.days[self.label == value])) for value in (0, 1))
+        return len(set(self.days))
+
+    @property
     def judgeable(self) -> bool:
         """Tell whether there are two days, and of both classes each: below, no variance can be estimated."""
-        if self.kind.name == "binary":
-            return all(len(set(self.days[self.label == value])) > 1 for value in (0, 1))
-        return len(set(self.days)) > 1 and self.kind.varies(self.label)
+        return self.judged_days > 1 and (self.kind.name == "binary" or self.kind.varies(self.label))
 
 
 def measured(
@@ -85,6 +90,7 @@ def measured(
         rows=len(holdout.label),
         positives=int(holdout.label.sum()) if binary else None,
         days=len(set(holdout.days)),
+        judged_days=holdout.judged_days,
         judgeable=holdout.judgeable,
         learned_days=_learned_days(registry.run(run_id), holdout),
     )

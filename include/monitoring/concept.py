@@ -21,6 +21,7 @@ class ConceptEvidence(BaseModel):
     Attributes:
         raw: mean loss of the same days as they came, to be compared.
         calibration_error: of these days, pooled.
+        min_days: days with labels that were asked for, as for the performance; a setting of that section.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,16 +31,18 @@ class ConceptEvidence(BaseModel):
     holdout: dict[str, float]
     raw: float | None = None
     calibration_error: float | None = None
+    min_days: int = 4
 
 
-def check(evidence: ConceptEvidence, policy: Concept, min_days: int) -> Ruling:
+def check(evidence: ConceptEvidence, policy: Concept) -> Ruling:
     """Judge the loss at fixed inputs. `warn` says that the relation of inputs and labels changed."""
 
     def ruled(verdict: Verdict, reason: str) -> Ruling:
         return Ruling(verdict=verdict, reasons=[reason], rule=RULE, error_rate=policy.alpha)
 
-    if len(evidence.live) < min_days:
-        return ruled(Verdict.UNDECIDED, f"{len(evidence.live)} days with labels, needed {min_days}")
+    days = len(evidence.live)
+    if days < evidence.min_days:
+        return ruled(Verdict.UNDECIDED, f"{days} days with labels, needed {evidence.min_days}")
     if len(evidence.holdout) < _FEWEST_DAYS:
         return ruled(Verdict.UNDECIDED, "the champion keeps no bins of its holdout to compare with")
     found = exceeds_baseline(

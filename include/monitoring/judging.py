@@ -193,10 +193,11 @@ def judge_concept(watched: Watched, window: Labelled) -> Decision:
         calibration_error=(
             round(calibration_error(pooled(list(days.values()))), 6) if days and binary else None
         ),
+        min_days=watched.use_case.monitoring.performance.min_days,
     )
     return watched.record(
         gate=concept.GATE,
-        ruling=concept.check(evidence, policy, watched.use_case.monitoring.performance.min_days),
+        ruling=concept.check(evidence, policy),
         evidence=evidence,
         policy=policy,
     )

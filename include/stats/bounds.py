@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from scipy.stats import t as student_t
 
 from include.stats.arguments import require_level
+
+_FEWEST_BLOCKS = 2
+_MOST_BLOCKS = 1000
 
 
 class Bounded:
@@ -33,6 +37,29 @@ class Bounded:
         bounds are; power lies in [0.5, 1).
         """
         return (self._quantile(alpha) + self._quantile(1 - power, "1 - power")) * self.standard_error
+
+    def blocks_needed(self, gap: float, alpha: float, power: float, *, blocks: int) -> int | None:
+        """Return from how many blocks on a gap of this size would be detectable; None beyond 1,000.
+
+        More blocks like these make the error fall with the root of their number and the quantiles with the
+        degrees of freedom, of which there are one fewer than blocks.
+
+        Args:
+            gap: true gap that a test at alpha should find with this power, above 0.
+            alpha: error rate of the test, in (0, 0.5].
+            power: in [0.5, 1).
+            blocks: number of blocks that the error rests on.
+
+        >>> Estimated(0.0, 0.007, 6).blocks_needed(0.02, 0.05, 0.8, blocks=7)
+        7
+        >>> Estimated(0.0, 0.02, 6).blocks_needed(0.02, 0.05, 0.8, blocks=7)
+        45
+        """
+        for number in range(_FEWEST_BLOCKS, _MOST_BLOCKS + 1):
+            error = self.standard_error * math.sqrt(blocks / number)
+            if Estimated(0.0, error, number - 1.0).detectable(alpha, power) <= gap:
+                return number
+        return None
 
     def _quantile(self, alpha: float, name: str = "alpha") -> float:
         require_level(alpha, name)

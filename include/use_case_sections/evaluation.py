@@ -63,7 +63,8 @@ class ChampionGate(Rule):
     """The candidate is compared with the champion, row by row, on the same holdout.
 
     `non_inferiority`: it must be shown to be worse by less than the margin; it knows fresher data.
-    `superiority`: it must be shown to be better.
+    `superiority`: it must be shown to be better, and almost surely not worse by the margin of harm: where
+    days differ much the error is large, and at `alpha` alone too many worse candidates would pass by luck.
     """
 
     kind: Literal["champion"]
@@ -75,6 +76,13 @@ class ChampionGate(Rule):
     effect: float = Field(
         0.02, gt=0, description="superiority: a holdout that would overlook this gain is undecided"
     )
+    harm_margin: float | None = Field(
+        0.01,
+        ge=0,
+        description="superiority: a candidate truly worse by this much passes at most at `harm_alpha`; null: "
+        "no such bound",
+    )
+    harm_alpha: Alpha = Field(0.01, description="error rate of the bound against harm, for each candidate")
     alpha: Alpha = Field(0.05, description="for all candidates together that use days of one holdout")
     first_share: float = Field(
         0.8, gt=0, lt=1, description="share of alpha for the first of them; the later ones share the rest"

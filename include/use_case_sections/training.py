@@ -62,7 +62,9 @@ class Training(Section):
 
     schedule: str = "0 6 * * 1"
     window_days: int = Field(56, ge=2, description="days before the as-of that may be used, holdout included")
-    holdout_days: int = Field(7, ge=1, description="newest days, kept for evaluation")
+    holdout_days: int = Field(
+        14, ge=1, description="newest days, kept for evaluation; in seven, small gains are seldom shown"
+    )
     embargo_days: Days = Field(0, description="days left out between training and holdout")
     min_training_partitions: int = Field(7, ge=1)
     min_holdout_partitions: int = Field(4, ge=2)

@@ -11,10 +11,12 @@ from include.evaluation.figures import Difference, Estimate, EvaluationEvidence
 from include.evaluation.gate import check
 from include.hashing import digest
 from include.ledger import Ledger
+from include.monitoring.concept import ConceptEvidence
+from include.monitoring.concept import check as check_concept
 from include.replay import GATES, backtest, gate_of, replay
 from include.settings import PROJECT_ROOT, Settings
 from include.use_case import read_use_case
-from include.use_case_sections import Evaluation
+from include.use_case_sections import ChampionGate, Concept, Evaluation
 
 # The flights with the three usual rules, so that the evidence below is all that they need.
 DECLARED = "\n".join(
@@ -97,6 +99,45 @@ def test_a_verdict_is_reproduced_even_after_the_rules_have_changed(ledger, insta
         found = replay(ledger.get(decision.id), ledger, installed)
         assert (found.differs, found.verdict, found.rules) == ([], decision.verdict.value, "as recorded")
         assert found.reasons == decision.reasons
+
+
+def test_a_rule_that_came_later_does_not_judge_older_decisions(ledger, installed):
+    """As recorded before the bound against harm: neither the rules nor the verdict know of it."""
+    then = Evaluation(gates=[ChampionGate(kind="champion", test="superiority", harm_margin=None)])
+    kept = then.model_dump(mode="json")
+    for name in ("harm_margin", "harm_alpha"):
+        del kept["gates"][0][name]
+    found = evidence(0.05, error=0.02)
+    old = decide(
+        gate="evaluation",
+        subject=Subject(use_case="flights", as_of="2013-02-11"),
+        ruling=check(found, then),
+        evidence=found.model_dump(mode="json", exclude={"judged_days"}),
+        policy=kept,
+        data_refs=[],
+    )
+    told = replay(ledger.append(old), ledger, installed)
+    assert (told.verdict, told.differs) == ("pass", [])
+    assert check(found, Evaluation.model_validate(kept, strict=False)).verdict is Verdict.UNDECIDED
+
+
+def test_the_days_that_concept_needed_are_replayed_from_its_evidence(ledger, installed):
+    """Older evidence lacks them: then the use case is asked, which declares 4."""
+    losses = {f"2013-02-{day:02d}": 0.41 for day in range(1, 6)}
+    found = ConceptEvidence(live=losses, holdout=losses, min_days=9)
+    for evidence_kept, verdict in (
+        (found.model_dump(mode="json"), "undecided"),
+        (found.model_dump(mode="json", exclude={"min_days"}), "pass"),
+    ):
+        decision = decide(
+            gate="concept",
+            subject=Subject(use_case="flights", partition="2013-02-05", as_of="2013-02-06"),
+            ruling=check_concept(found, Concept()),
+            evidence=evidence_kept,
+            policy=Concept(),
+            data_refs=[],
+        )
+        assert replay(ledger.append(decision), ledger, installed).verdict == verdict
 
 
 def test_a_verdict_that_the_evidence_does_not_bear_is_told(ledger, installed, rules):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 from include.decisions import Verdict
 from include.evaluation.figures import Difference, Estimate, EvaluationEvidence
@@ -17,6 +18,7 @@ from include.evaluation.rules.base import (
     shown,
 )
 from include.evaluation.rules.estimating import compared, estimated
+from include.stats.bounds import Estimated
 from include.stats.multiplicity import spent
 from include.use_case_sections import USUAL_FLOORS, BaselineGate, ChampionGate, FloorGate
 
@@ -78,7 +80,8 @@ def _measure_baseline(rule: BaselineGate, case: Case) -> Difference:
 def _judge_baseline(rule: BaselineGate, found: Difference, evidence: EvaluationEvidence) -> Finding:
     metric = rule.metric or primary_of(evidence.problem)
     limit = -allowance(metric, rule.margin, found.other)
-    return _compare("baseline", metric, found, limit, alpha=rule.alpha, needed=-limit, power=rule.power)
+    asked = _Asked(limit=limit, alpha=rule.alpha, needed=-limit, power=rule.power)
+    return _compare("baseline", metric, found, asked, evidence.judged_days)
 
 
 BASELINE = Family(
@@ -125,7 +128,11 @@ def _judge_champion(rule: ChampionGate, found: Difference | None, evidence: Eval
     better = rule.test == "superiority"
     limit = 0.0 if better else -allowance(metric, rule.margin, found.other)
     needed = allowance(metric, rule.effect, found.other) if better else -limit
-    verdict, reason = _compare("champion", metric, found, limit, alpha=alpha, needed=needed, power=rule.power)
+    asked = _Asked(limit=limit, alpha=alpha, needed=needed, power=rule.power)
+    if better and rule.harm_margin is not None:
+        harm = -allowance(metric, rule.harm_margin, found.other)
+        asked = replace(asked, harm=harm, harm_alpha=rule.harm_alpha)
+    verdict, reason = _compare("champion", metric, found, asked, evidence.judged_days)
     if evidence.earlier_candidates:
         reason += f" (alpha {alpha:.2g}: {evidence.earlier_candidates} earlier candidates used these days)"
     return verdict, reason
@@ -140,29 +147,60 @@ CHAMPION = Family(
 )
 
 
-def _compare(
-    name: str,
-    metric: str,
-    found: Difference,
-    limit: float,
-    *,
-    alpha: float,
-    needed: float,
-    power: float,
-) -> Finding:
-    """Pass when the lower bound of the gain lies above the limit."""
+@dataclass(frozen=True)
+class _Asked:
+    """What a gain must be shown to exceed.
+
+    Attributes:
+        limit: what its lower bound at `alpha` must exceed.
+        needed: a gap of this size must be found with `power`, or the holdout is too small to refuse.
+        harm: what its lower bound at `harm_alpha` must exceed beside it; None asks for no such bound.
+    """
+
+    limit: float
+    alpha: float
+    needed: float
+    power: float
+    harm: float | None = None
+    harm_alpha: float = 0.01
+
+
+def _compare(name: str, metric: str, found: Difference, asked: _Asked, days: int | None) -> Finding:
+    """Pass when the lower bounds of the gain lie above their limits."""
     gain = found.gain
-    lower = gain.lower(alpha)
+    lower = gain.lower(asked.alpha)
     figure = (
         f"{name}: {shown(metric)} {found.candidate:.3f} against {found.other:.3f}, a "
         f"{'difference' if found.higher_is_better else 'gain'} of {gain.value:+.3f}, at least {lower:+.3f}, "
-        f"needed above {limit:+.3f}"
+        f"needed above {asked.limit:+.3f}"
     )
     if math.isnan(lower):
         return Verdict.REFUSE, f"{figure}: that is not a number"
     if found.standard_error == 0 and gain.value != 0:
         return Verdict.UNDECIDED, f"{figure}: {NO_SPREAD}"
-    verdict = not_below(gain, limit, alpha=alpha, needed=needed, power=power, strictly=True)
+    verdict = not_below(
+        gain, asked.limit, alpha=asked.alpha, needed=asked.needed, power=asked.power, strictly=True
+    )
+    if asked.harm is not None:
+        safe = gain.lower(asked.harm_alpha)
+        figure += f"; almost surely at least {safe:+.3f}, needed above {asked.harm:+.3f}"
+        if verdict is Verdict.PASS and safe <= asked.harm:
+            verdict = Verdict.UNDECIDED
     if verdict is Verdict.UNDECIDED:
-        return verdict, f"{figure}: the holdout is too small to say"
+        return verdict, f"{figure}: the holdout is too small to say{_days_lacking(gain, asked, days)}"
     return verdict, figure
+
+
+def _days_lacking(gain: Estimated, asked: _Asked, days: int | None) -> str:
+    """Say how many more days such a holdout needs for the gap that it should find."""
+    if days is None or asked.needed <= 0:
+        return ""
+    wanted = [gain.blocks_needed(asked.needed, asked.alpha, asked.power, blocks=days)]
+    if asked.harm is not None:
+        reach = asked.needed - asked.harm
+        wanted.append(gain.blocks_needed(reach, asked.harm_alpha, asked.power, blocks=days))
+    numbers = [number for number in wanted if number is not None]
+    if len(numbers) < len(wanted):
+        return ", and no number of such days would do"
+    lacking = max(numbers) - days
+    return f"; about {lacking} more days like these would" if lacking > 0 else ""

@@ -119,6 +119,46 @@ def test_champion(case):
     assert reason in found[1]
 
 
+SUPERIOR = ChampionGate(kind="champion", test="superiority", first_share=0.999999)
+# With an error of .01 the limit for "better" is 1.943 errors, and that against harm 3.143 errors - .01.
+SUPERIORITY = {
+    "better": ({"champion": against(0.03)}, {}, "pass", "almost surely at least -0.001, needed above -0.010"),
+    "just better, no harm": ({"champion": against(0.0215)}, {}, "pass", "almost surely at least -0.010"),
+    "better, and harm is not excluded": (
+        {"champion": against(0.05, 0.02)},
+        {},
+        "undecided",
+        "needed above -0.010: the holdout is too small to say",
+    ),
+    "the same without that bound": (
+        {"champion": against(0.05, 0.02)},
+        {"harm_margin": None},
+        "pass",
+        "+0.011",
+    ),
+    "days are told": (
+        {"champion": against(0.01, 0.02)},
+        {},
+        "undecided",
+        "about 38 more days like these would",
+    ),
+    "no days would do": (
+        {"champion": against(0.01, 5.0)},
+        {},
+        "undecided",
+        "no number of such days would do",
+    ),
+    "equal on much data": ({"champion": against(0.0, 0.004)}, {}, "refuse", "at least -0.008"),
+}
+
+
+@pytest.mark.parametrize(("figures", "rule", "verdict", "reason"), SUPERIORITY.values(), ids=SUPERIORITY)
+def test_a_better_candidate_must_also_be_almost_surely_harmless(figures, rule, verdict, reason):
+    found = verdict_on(changed(figures, judged_days=7), SUPERIOR.model_copy(update=rule))
+    assert found[0] == verdict
+    assert reason in found[1]
+
+
 TOGETHER = {
     "all pass": ({}, "pass"),
     "one warns": ({"champion_state": "newer"}, "warn"),

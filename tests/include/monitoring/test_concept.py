@@ -25,11 +25,11 @@ CASES = {
 
 @pytest.mark.parametrize(("days", "holdout", "verdict", "reason"), CASES.values(), ids=CASES)
 def test_verdicts(days, holdout, verdict, reason):
-    ruling = check(ConceptEvidence(live=days, holdout=holdout), POLICY, min_days=4)
+    ruling = check(ConceptEvidence(live=days, holdout=holdout, min_days=4), POLICY)
     assert ruling.verdict.value == verdict
     assert reason in ruling.reasons[0]
 
 
 def test_the_loss_as_the_rows_came_stands_beside_it():
-    ruling = check(ConceptEvidence(live=live(*[0.41] * 4), holdout=HOLDOUT, raw=0.55), POLICY, min_days=4)
+    ruling = check(ConceptEvidence(live=live(*[0.41] * 4), holdout=HOLDOUT, raw=0.55), POLICY)
     assert "0.410 (0.550 as the rows came) against 0.410" in ruling.reasons[0]
