@@ -69,7 +69,7 @@ def main() -> None:
         add(
             f"raw comparison promotes an equal model, {kind}",
             lambda r, s=spread: _raw_better(r, 7, 800, s),
-            400,
+            2000,
             None,
         )
         add(
@@ -85,9 +85,9 @@ def main() -> None:
             6.5,
         )
     add(
-        "a model better by .02 AUC is missed, 12 days x 830, independent rows",
+        "a model better by .02 AUC is missed, 12 days x 830, unrelated scores",
         lambda r: not _better(r, 12, 830, 0.0, _gap_for(0.02)),
-        400,
+        2000,
         None,
     )
     add("share at its limit of 5 % refused, n = 5,000", lambda r: _refused(r, 5000, 0.05), 20_000, 1.2)

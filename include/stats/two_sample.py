@@ -1,11 +1,11 @@
 """Whether two samples of rows come from one distribution: one number for all columns together.
 
-Every column is asked three questions: do its values differ (Kolmogorov-Smirnov for numbers, chi-square of
-homogeneity for categories), does its null share (two proportions), and do its rank correlations with the
-other numbers (Fisher's z). The statistic is the largest -log p of them all, and its p-value is counted under
-permutations of the rows between the samples: exact for any dependence between columns, any number of
-columns and unequal sizes, where rows are exchangeable. Rows of different real days hardly ever are: then this
-says what moved and how much, and `include.stats.drift` says whether that is unusual.
+Every column is asked three questions: do its values differ (for numbers the surer of Kolmogorov-Smirnov and
+Wilcoxon's rank sum, for categories chi-square of homogeneity), does its null share (two proportions), and do
+its rank correlations with the other numbers (Fisher's z). The statistic is the largest -log p of them all.
+Its p-value is counted under permutations of the rows between the samples: exact for any dependence between
+columns, any number of columns and unequal sizes, where rows are exchangeable. Rows of different real days
+hardly ever are: then this says what moved and how much; `include.stats.drift` says whether that is unusual.
 
 Sources: Westfall & Young (1993), Resampling-Based Multiple Testing, for the maximum; Phipson & Smyth (2010),
 Statistical Applications in Genetics and Molecular Biology 9, for the + 1.
