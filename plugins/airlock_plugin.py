@@ -28,5 +28,12 @@ class AirlockPlugin(AirflowPlugin):
             "destination": "nav",
             "category": "browse",
             "url_route": "airlock-decisions",
-        }
+        },
+        {
+            "name": "Decisions and reports",
+            # Airflow puts in the run that is looked at.
+            "href": "/airlock/run?dag_id={DAG_ID}&run_id={RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "airlock-run",
+        },
     ]

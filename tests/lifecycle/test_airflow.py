@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import psutil
@@ -183,12 +184,19 @@ def test_a_report_and_a_decision_open_in_the_ui_for_those_who_may(installation: 
         for path in (
             f"/airlock/reports/{health['report']}",
             f"/airlock/decisions/{health['drift_id']}",
+            run_page(installation, run.run_id),
             "/airlock/",
         ):
             assert client.get(path).status_code == httpx.codes.UNAUTHORIZED
             page = client.get(path, headers={"Authorization": f"Bearer {token}"})
             assert page.status_code == httpx.codes.OK
             assert "<html" in page.text
+        of_run = client.get(
+            run_page(installation, run.run_id), headers={"Authorization": f"Bearer {token}"}
+        ).text
+        for name in ("drift_id", "performance_id", "concept_id", "retraining_id"):
+            assert f"/airlock/decisions/{health[name]}" in of_run
+        assert f"/airlock/reports/{health['report']}" in of_run
         hidden = client.get(
             "/airlock/reports/flights/..%2F../secrets", headers={"Authorization": f"Bearer {token}"}
         )
@@ -196,6 +204,16 @@ def test_a_report_and_a_decision_open_in_the_ui_for_those_who_may(installation: 
     links = client_links(installation, run.run_id)
     assert links["Decision"] == f"/airlock/decisions/{health['retraining_id']}"
     assert links["Report"] == f"/airlock/reports/{health['report']}"
+
+
+def run_page(installation: Installation, run_id: str) -> str:
+    """Return where Airflow's own page of a run leads to, as its front end fills the address in."""
+    plugins = installation.api._get("/plugins")["plugins"]
+    (href,) = (
+        view["href"] for one in plugins for view in one["external_views"] if view["destination"] == "dag_run"
+    )
+    filled: str = href.replace("{DAG_ID}", "flights.monitor").replace("{RUN_ID}", quote(run_id, safe=""))
+    return filled
 
 
 def client_links(installation: Installation, run_id: str) -> dict[str, str]:

@@ -8,11 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
+from airlock.ui.runs import left_by, references_in
 from include.errors import AirlockError, NotFound
 from include.feature_definitions import PAGE
 from include.use_case import use_case_names
@@ -80,6 +83,26 @@ def create_app() -> FastAPI:
         _require(found.use_case, request, user)
         return _page("decision.html", decision=found)
 
+    @app.get("/run")
+    def run(
+        dag_id: Annotated[str, Query(max_length=250)],
+        run_id: Annotated[str, Query(max_length=250)],
+        request: Request,
+        user: GetUserDep,
+        session: SessionDep,
+    ) -> HTMLResponse:
+        """List what the tasks of one DAG run decided, and their reports."""
+        requires_access_dag("GET", DagAccessEntity.RUN, param_dag_id=dag_id)(request, user)
+        ids, reports = references_in(left_by(session, dag_id, run_id))
+        decisions = [found for name in ids if (found := _decided(workspace, name)) is not None]
+        return _page(
+            "run.html",
+            dag_id=dag_id,
+            run_id=run_id,
+            decisions=[found for found in decisions if _may_read(found.use_case, request, user)],
+            reports=reports,
+        )
+
     @app.get("/reports/{use_case}/{partition}/{name}")
     def report(
         use_case: str, partition: str, name: str, _: Annotated[None, Depends(_require)]
@@ -92,6 +115,15 @@ def create_app() -> FastAPI:
         return HTMLResponse(content.decode(), headers=_REPORT_HEADERS)
 
     return app
+
+
+def _decided(workspace: Workspace, name: str) -> Decision | None:
+    """Return the decision of this very id, and None where the id is that of something else."""
+    try:
+        found = workspace.ledger.get(name)
+    except NotFound:
+        return None
+    return found if found.id == name else None
 
 
 def _features_page(workspace: Workspace, use_case: str | None) -> str:
