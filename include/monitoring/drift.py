@@ -31,13 +31,19 @@ _NAMED_COLUMNS = 3
 
 
 class ColumnDrift(BaseModel):
-    """How far one column moved, how far it usually does, and how surprising that is."""
+    """How far one column moved, how far it usually does, and how surprising that is.
+
+    Attributes:
+        marked_from: about the distance from which it alone would mark the day; None in older evidence, and
+            where the past is too short.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     distance: float
     usual: float
     surprise: float
+    marked_from: float | None = None
 
 
 class ColumnTest(BaseModel):
@@ -103,13 +109,18 @@ def check(evidence: DriftEvidence, policy: Drift) -> Ruling:
     # Read back from the ledger, the columns stand in the order of their names.
     leading = sorted(evidence.columns.items(), key=lambda item: -item[1].surprise)[:_NAMED_COLUMNS]
     named = ", ".join(
-        f"{name} moved {moved.distance:.3f}, usually {moved.usual:.3f}" for name, moved in leading
+        f"{name} moved {moved.distance:.3f}, usually {moved.usual:.3f}{_seen(moved)}"
+        for name, moved in leading
     )
     marked = evidence.p_value <= policy.alpha
     return ruled(
         Verdict.WARN if marked else Verdict.PASS,
         f"p = {evidence.p_value:.3f} among {evidence.history} days; {named}",
     )
+
+
+def _seen(moved: ColumnDrift) -> str:
+    return "" if moved.marked_from is None else f", seen from {moved.marked_from:.3f}"
 
 
 def _check_samples(samples: Samples | None, policy: Drift) -> Ruling:
@@ -184,6 +195,7 @@ def drift_rank(
         max_history=policy.max_history,
         comparable=policy.comparable,
         known_days=known_days,
+        alpha=policy.alpha,
     )
 
 

@@ -14,6 +14,7 @@ day that is judged is part of what standardises, which keeps it exchangeable wit
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -46,11 +47,14 @@ class ColumnDrift:
         distance: in standard deviations for numbers, a share of rows for categories and nulls.
         usual: the median distance of the past.
         surprise: standard deviations of the logarithm above the usual one.
+        marked_from: about the distance from which this column alone would mark the partition: what it shows
+            of a change, and of chance, must be larger. None where the past is too short for any mark.
     """
 
     distance: float
     usual: float
     surprise: float
+    marked_from: float | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ def drift_rank(
     max_history: int,
     comparable: Comparable = "all_days",
     known_days: Collection[str] = (),
+    alpha: float = 1 / 21,
 ) -> DriftRank:
     """Compute the drift of a partition.
 
@@ -103,6 +108,7 @@ def drift_rank(
         comparable: which of the trailing days a day is compared with: those of its kind (Saturday and Sunday
             apart from the others), of its weekday, or all.
         known_days: special days, such as holidays; used neither for comparison nor in the ranking.
+        alpha: share of ordinary partitions that are marked, for `ColumnDrift.marked_from`.
     """
     days = sorted(set(profiles["partition"].astype(str)))
     compared = _compared(days, trailing_days, gap_days, comparable, known_days)
@@ -116,10 +122,12 @@ def drift_rank(
     if today not in usable or len(past) < min_history:
         return DriftRank(magnitude=None, columns={}, history=len(past), p_value=None)
     found = distances[[*past, today]]
-    surprises = _surprises(found)
+    centre, spread = _usual_logs(found)
+    surprises = (np.log(found + _FLOOR) - centre) / spread
     # A day on which no column can be compared has no largest surprise; it was left out above.
     magnitudes = np.nanmax(surprises, axis=1)
     usual = _quietly(np.nanmedian, found[:-1])
+    highest = _highest_unmarked(magnitudes[:-1], alpha)
     order = [k for k in np.argsort(-surprises[-1], kind="stable") if not np.isnan(surprises[-1, k])]
     return DriftRank(
         magnitude=round(float(magnitudes[-1]), 4),
@@ -128,6 +136,9 @@ def drift_rank(
                 distance=round(float(found[-1, k]), 6),
                 usual=round(float(np.nan_to_num(usual[k])), 6),
                 surprise=round(float(surprises[-1, k]), 4),
+                marked_from=None
+                if highest is None
+                else round(float(np.exp(centre[k] + highest * spread[k])) - _FLOOR, 4),
             )
             for k in order
         },
@@ -137,12 +148,17 @@ def drift_rank(
     )
 
 
-def _surprises(distances: Vector) -> Vector:
-    """Standardise the logarithms of the distances by column; the last row is the day that is judged."""
+def _usual_logs(distances: Vector) -> tuple[Vector, Vector]:
+    """Centre and spread of the logarithms of the distances by column; the last row is the day judged."""
     logs = np.log(distances + _FLOOR)
     centre, spread = _quietly(np.nanmedian, logs), _quietly(np.nanstd, logs)
-    result: Vector = (logs - centre) / np.maximum(np.nan_to_num(spread), _LEAST_SPREAD)
-    return result
+    return centre, np.maximum(np.nan_to_num(spread), _LEAST_SPREAD)
+
+
+def _highest_unmarked(past: Vector, alpha: float) -> float | None:
+    """Return the magnitude above which the rank marks; None where so short a past cannot mark at all."""
+    allowed = math.floor(alpha * (len(past) + 1) + 1e-9)
+    return float(np.sort(past)[-allowed]) if 1 <= allowed <= len(past) else None
 
 
 def _quietly(statistic: Any, values: Vector) -> Vector:

@@ -75,6 +75,17 @@ def test_marks_on_a_stream_that_does_not_move_are_as_rare_as_promised():
     assert POLICY.alpha / 3 < marked < 2 * POLICY.alpha
 
 
+def test_the_evidence_says_what_could_have_been_seen():
+    """A distance above what is told marks the day, one below does not: the columns of one day agree."""
+    for seed in range(8):
+        profiles = stream(NEEDED + 1, seed=seed, change=lambda i, r: shifted(r) if i == NEEDED else r)
+        profiles = stream(NEEDED + 1, seed=seed) if seed % 2 else profiles
+        evidence, ruling = judged(profiles, NEEDED)
+        beyond = [name for name, one in evidence.columns.items() if one.distance > one.marked_from]
+        assert bool(beyond) == (ruling.verdict is Verdict.WARN)
+        assert f"seen from {next(iter(evidence.columns.values())).marked_from:.3f}" in ruling.reasons[0]
+
+
 def shifted(rows):
     return rows.assign(wind=rows["wind"] + 10)
 
