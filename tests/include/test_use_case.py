@@ -180,7 +180,7 @@ BROKEN = {
     ),
     "window too short": (
         {"training": {"window_days": 9}},
-        "training: window_days 9 cannot hold holdout, embargo and min_training_partitions (14 days); make "
+        "training: window_days 9 cannot hold holdout, embargo and min_training_partitions (21 days); make "
         "the window longer",
     ),
     "retraining out of reach": (
