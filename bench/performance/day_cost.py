@@ -29,6 +29,7 @@ _DAYS = int(os.environ.get("DAYS", "300"))
 # Days at either end that are measured; the median is theirs.
 _WINDOW = int(os.environ.get("WINDOW", "14"))
 _EARLY = 30
+_FULL = 120
 # After so many days there is a training; none follows, so that the champion stays.
 _TRAININGS = (13, 20)
 
@@ -50,12 +51,10 @@ def measured(settings: Settings) -> dict[str, dict[str, float]]:
     return {day: bare_day(settings, day) for day in days[last:]}
 
 
-def _ends(found: dict[str, dict[str, float]]) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
-    """Return the days around the early mark and the last ones; a refused day is none of either."""
-    whole = {day: used for day, used in found.items() if len(used) == len(STAGES)}
-    before = partitions.shift(_FIRST, _EARLY - 1 + _WINDOW // 2)
-    early = [used for day, used in whole.items() if day <= before][-_WINDOW:]
-    return early, list(whole.values())[-_WINDOW:]
+def _around(found: dict[str, dict[str, float]], mark: int) -> list[dict[str, float]]:
+    """Return the days around a mark, or the last ones; a refused day is none of them."""
+    before = partitions.shift(_FIRST, mark - 1 + _WINDOW // 2)
+    return [used for day, used in found.items() if day <= before and len(used) == len(STAGES)][-_WINDOW:]
 
 
 def main() -> None:
@@ -73,15 +72,20 @@ def main() -> None:
         )
         if done.returncode:
             raise RuntimeError(f"the days could not be lived: {done.stderr[-2000:]}")
-    early, late = _ends(json.loads(done.stdout.splitlines()[-1]))
+    found = json.loads(done.stdout.splitlines()[-1])
     rows: list[Row] = []
     totals: list[float] = []
-    for mark, days in ((_EARLY, early), (_DAYS, late)):
+    # Windows of monitoring are full by the middle mark: what grows after it would grow for ever.
+    marks = sorted({mark for mark in (_EARLY, _FULL, _DAYS) if mark <= _DAYS})
+    for mark in marks:
+        days = _around(found, mark)
         for stage in STAGES:
             rows.append(Row(f"day {mark}: {stage}", statistics.median(day[stage] for day in days), "s CPU"))
         totals.append(statistics.median(sum(day.values()) for day in days))
         rows.append(Row(f"day {mark}: all stages", totals[-1], "s CPU"))
-    rows.append(Row(f"day {_DAYS} / day {_EARLY}", totals[1] / totals[0], "x", 1.1))
+    if len(marks) > 2:
+        rows.append(Row(f"day {_DAYS} / day {_FULL}", totals[-1] / totals[-2], "x"))
+    rows.append(Row(f"day {_DAYS} / day {_EARLY}", totals[-1] / totals[0], "x", 1.1))
     publish("day_cost", rows)
 
 
