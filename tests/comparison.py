@@ -47,7 +47,14 @@ DRAWN = {
 MEASURED = {"load_s", "one_ms", "bulk_s", "memory_mb", "model_mb"}
 
 
-def equal(undisturbed: Workspace, disturbed: Workspace, use_case: str, *, settled: bool = False) -> list[str]:
+def equal(
+    undisturbed: Workspace,
+    disturbed: Workspace,
+    use_case: str,
+    *,
+    settled: bool = False,
+    copied_from: Workspace | None = None,
+) -> list[str]:
     """Return how the tables, decisions and champions of two installations differ; nothing when they do not.
 
     Args:
