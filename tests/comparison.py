@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -53,7 +53,7 @@ def equal(
     use_case: str,
     *,
     settled: bool = False,
-    copied_from: Workspace | None = None,
+    copied_from: Sequence[Workspace] = (),
 ) -> list[str]:
     """Return how the tables, decisions and champions of two installations differ; nothing when they do not.
 
@@ -63,7 +63,7 @@ def equal(
         use_case: of which use case.
         settled: whether rows were released or given up; the hashes that cover those decisions' names are
             left out then.
-        copied_from: the installation that both are copies of; its addresses stand in their older decisions.
+        copied_from: installations that both are copies of; their addresses stand in older decisions.
     """
     tables = dict.fromkeys([*TABLES, *side_tables(undisturbed, use_case), *side_tables(disturbed, use_case)])
     found = [
@@ -113,7 +113,7 @@ def _rows(workspace: Workspace, use_case: str, table: str, day: str, settled: bo
 
 
 def different_decisions(
-    undisturbed: Workspace, disturbed: Workspace, use_case: str, *, copied_from: Workspace | None = None
+    undisturbed: Workspace, disturbed: Workspace, use_case: str, *, copied_from: Sequence[Workspace] = ()
 ) -> list[str]:
     """Return where the decisions of two installations say different things."""
     here, there = (
@@ -128,9 +128,9 @@ def different_decisions(
     ]
 
 
-def told(workspace: Workspace, use_case: str, *, copied_from: Workspace | None = None) -> list[str]:
+def told(workspace: Workspace, use_case: str, *, copied_from: Sequence[Workspace] = ()) -> list[str]:
     """Return what the decisions say, without addresses and names that differ between installations."""
-    homes = [workspace, *([copied_from] if copied_from else [])]
+    homes = [workspace, *copied_from]
     roots = [root for home in homes for root in (home.settings.lake, home.settings.landing)]
     found = []
     for one in workspace.ledger.find(use_case=use_case):

@@ -2,11 +2,70 @@
 
 from __future__ import annotations
 
+import os
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
 import pytest
 
 from tests.chaos.matrix import Matrix
+from tests.chaos.stages import WORKS, do, prepare
+from tests.cli.lifecycle_fixture import Installation, filled
+
+# `make chaos` breaks everything many times; `make test` each thing once or twice.
+WHOLE = os.environ.get("CHAOS") == "all"
 
 
 @pytest.fixture
 def matrix(request: pytest.FixtureRequest) -> Matrix:
     return Matrix(request.node)
+
+
+@dataclass
+class Undisturbed:
+    """An installation that lives through all stages, and what it was like before and after each.
+
+    Attributes:
+        folder: where it is kept.
+        first: the installation that it is a copy of.
+        live: the copy.
+        befores: the installation before each stage; after the last one, too.
+    """
+
+    folder: Path
+    first: Installation
+    live: Installation
+    befores: dict[str, Installation] = field(default_factory=dict)
+
+    def before(self, stage: str) -> Installation:
+        """Return the installation as the stage finds it."""
+        names = list(WORKS)
+        for number, name in enumerate(names[: names.index(stage) + 1]):
+            if name not in self.befores:
+                if number:
+                    self._do(names[number - 1])
+                prepare(name, self.live)
+                self.befores[name] = self.live.copy(self.folder / name)
+        return self.befores[stage]
+
+    def after(self, stage: str) -> Installation:
+        """Return the installation as the stage leaves it."""
+        self.before(stage)
+        folder = self.folder / f"after {stage}"
+        if not folder.exists():
+            done = self.befores[stage].copy(folder)
+            do(str(done.home), str(done.use_cases), stage)
+        return Installation(folder / "home", folder / "use_cases")
+
+    def _do(self, stage: str) -> None:
+        do(str(self.live.home), str(self.live.use_cases), stage)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first = filled(tmp_path_factory.mktemp("filled"))
+    return Undisturbed(folder, first, first.copy(folder / "live"))

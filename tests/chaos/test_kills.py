@@ -1,0 +1,54 @@
+"""SIGKILL in the middle of each stage: done again, it leaves what an undisturbed one leaves."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.conftest import WHOLE, Undisturbed
+from tests.chaos.invariants import check
+from tests.chaos.matrix import Matrix
+from tests.chaos.stages import SETTLED, USE_CASE, WORKS, do
+from tests.cli.lifecycle_fixture import Installation
+from tests.comparison import equal
+from tests.kills import Victims, instants, places
+
+pytestmark = pytest.mark.timeout(3600 if WHOLE else 300)
+
+SEED = 20130108
+AT_INSTANTS, AT_LINES = (15, 15) if WHOLE else (0, 1)
+SHORT = ("ingest", "score", "promote", "rebuild", "maintain")
+
+
+@pytest.mark.parametrize("stage", WORKS if WHOLE else SHORT)
+def test_a_killed_stage_is_completed_by_the_next_run(
+    undisturbed: Undisturbed, victims: Victims, matrix: Matrix, tmp_path: Path, stage: str
+) -> None:
+    before, expected = undisturbed.before(stage), undisturbed.after(stage)
+
+    def again(name: str) -> tuple[str, str, str]:
+        made = before.copy(tmp_path / name)
+        return str(made.home), str(made.use_cases), stage
+
+    lines = victims.lines(do, *again("lines"))
+    kills = [("SIGKILL at a line", victims.kill_at_line, place) for place in places(SEED, AT_LINES, lines)]
+    if AT_INSTANTS:
+        usual = victims.seconds(do, *again("seconds"))
+        kills += [
+            ("SIGKILL at an instant", victims.kill_after, moment)
+            for moment in instants(SEED, AT_INSTANTS, usual)
+        ]
+    for number, (fault, kill, place) in enumerate(kills):
+        work = again(f"{number}")
+        struck = kill(place, do, *work)
+        victims.seconds(do, *work)
+        torn = Installation(Path(work[0]), Path(work[1])).workspace
+        check(torn, USE_CASE, models=False)
+        copied_from = [undisturbed.first.workspace, undisturbed.live.workspace]
+        settled = stage in SETTLED
+        assert not equal(expected.workspace, torn, USE_CASE, settled=settled, copied_from=copied_from)
+        outcome = "completed" if struck else "missed"
+        matrix.record(stage=stage, fault=fault, place=place, outcome=outcome, seed=SEED)
+        shutil.rmtree(tmp_path / f"{number}")
