@@ -120,9 +120,7 @@ def test_a_task_runs_what_the_executor_says_and_nothing_else() -> None:
 
 def test_what_the_image_needs_for_pods_agrees_with_what_it_has() -> None:
     pins = {
-        name: dict(
-            re.findall(r"^([a-z0-9-]+)==(\S+)", (PROJECT_ROOT / name).read_text(), flags=re.MULTILINE)
-        )
+        name: dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (PROJECT_ROOT / name).read_text(), flags=re.MULTILINE))
         for name in ("requirements.txt", "requirements-kubernetes.txt")
     }
     has, adds = pins.values()
