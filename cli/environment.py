@@ -166,6 +166,13 @@ def _execution(settings: Settings) -> dict[str, dict[str, str]]:
         }
     if broker := settings.celery_broker_url.get_secret_value():
         options["core"] = {"executor": "CeleryExecutor", **fork}
+        # What a worker had taken and not begun when it was killed is nobody's: Redis would give it out again
+        # after a day. A task that only waits for its turn loses nothing by being queued anew.
+        options["scheduler"] |= {
+            "task_queued_timeout": "120",
+            "task_queued_timeout_check_interval": "30",
+            "num_stuck_in_queued_retries": "20",
+        }
         options["celery"] = {
             "broker_url": broker,
             # Not the metadata database, which a worker has no business with.
