@@ -1,7 +1,10 @@
-# One image for every service. requirements.txt is the only list of dependencies.
+# One image for every service. requirements.txt lists the dependencies; requirements-kubernetes.txt adds a provider.
 FROM python:3.11.14-slim-bookworm AS build
-COPY requirements.txt /
-RUN python -m venv /opt/airlock/.venv && /opt/airlock/.venv/bin/pip install --no-cache-dir -r /requirements.txt
+# `--build-arg KUBERNETES=1` where KubernetesExecutor runs the tasks.
+ARG KUBERNETES=
+COPY requirements.txt requirements-kubernetes.txt /
+RUN python -m venv /opt/airlock/.venv && /opt/airlock/.venv/bin/pip install --no-cache-dir -r /requirements.txt \
+    ${KUBERNETES:+-r /requirements-kubernetes.txt}
 
 FROM python:3.11.14-slim-bookworm
 # OpenMP's runtime, which scikit-learn's wheels link to.

@@ -88,6 +88,8 @@ lock: install ## compile the pinned requirement files again
 	  requirements-local.in -o requirements-local.txt
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \
 	  requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \
+	  requirements-kubernetes.in -o requirements-kubernetes.txt
 
 clean: ## remove the environment and everything made at run time
 	rm -rf .venv .airlock

@@ -11,6 +11,8 @@ BENCHES = {
     "ingestion": "bench.performance.ingestion",
     "lifecycle": "bench.performance.lifecycle",
     "spread": "bench.performance.spread",
+    "backfill": "bench.performance.backfill",
+    "day_cost": "bench.performance.day_cost",
     "drift": "bench.performance.drift",
     "features": "bench.performance.features",
     "online": "bench.performance.online",

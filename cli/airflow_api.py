@@ -118,6 +118,11 @@ class AirflowApi:
         path = f"/dags/{_part(dag_id)}/dagRuns/{_part(run_id)}/taskInstances"
         return [Task.model_validate(item) for item in self._pages(path, "task_instances")]
 
+    def clear_failed(self, dag_id: str, run_id: str) -> None:
+        """Let the failed tasks of a run, and what waits for them, run again."""
+        body = {"dry_run": False, "dag_run_id": run_id, "only_failed": True, "reset_dag_runs": True}
+        self._send("POST", f"/dags/{_part(dag_id)}/clearTaskInstances", body)
+
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """What a task handed on under a key."""
         run = f"/dags/{_part(dag_id)}/dagRuns/{_part(run_id)}"

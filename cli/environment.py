@@ -149,7 +149,13 @@ def _execution(settings: Settings) -> dict[str, dict[str, str]]:
     fork = {"mp_start_method": "fork"} if sys.platform == "linux" else {}
     options = {
         "core": {"executor": "LocalExecutor", "parallelism": str(settings.task_slots), **fork},
-        "scheduler": {"scheduler_idle_sleep_time": "0.1"},
+        "scheduler": {
+            "scheduler_idle_sleep_time": "0.1",
+            # A task says every five seconds that it lives. One whose machine is gone starts again after these
+            # seconds, not after five minutes; a restart of the database takes less.
+            "task_instance_heartbeat_timeout": "90",
+            "orphaned_tasks_check_interval": "60",
+        },
         "sdk": {"coordinators": json.dumps(coordinators), "queue_to_coordinator": json.dumps(queues)},
     }
     if settings.pod_templates_dir:

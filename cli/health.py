@@ -55,6 +55,15 @@ def listens(url: str) -> bool:
         return False
 
 
+def accepts(host: str, port: int) -> bool:
+    """Tell whether something takes connections at an address."""
+    try:
+        socket.create_connection((host, port), timeout=_PATIENCE_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
 def _page_answers(url: str) -> None:
     try:
         response = httpx.get(url, timeout=_PATIENCE_SECONDS, trust_env=False)

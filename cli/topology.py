@@ -55,6 +55,8 @@ class Topology:
         self.secrets = self.home / "secrets"
         self.servers = LocalServers(self.home, self.secrets)
         self.shared = self.settings
+        self.ports: dict[str, int] = {}
+        self.weed_ports: dict[str, int] = {}
 
     @property
     def names(self) -> list[str]:
@@ -102,11 +104,12 @@ class Topology:
         )
         self.report("starting PostgreSQL, Redis and S3")
         kinds = [f"{part}.{kind}" for part in WEED_PARTS for kind in ("port", "port.grpc")]
-        self._add(self.servers.postgres(postgres))
-        self._add(self.servers.redis(redis))
-        self._add(self.servers.s3(dict(zip(kinds, weed, strict=True))))
-        self._wait("postgres", lambda: self.servers.prepare_databases(postgres), deadline)
-        self._wait("s3", lambda: health.listens(self.shared.s3_endpoint_url), deadline)
+        self.ports = {"postgres": postgres, "redis": redis}
+        self.weed_ports = dict(zip(kinds, weed, strict=True))
+        for name in SERVERS:
+            self.spawn(name)
+        for name in SERVERS:
+            self._wait(name, lambda name=name: self.well(name), deadline)  # type: ignore[misc]
         self.report("preparing databases and buckets")
         self._prepare(deadline)
         for name in self.names:
@@ -118,6 +121,14 @@ class Topology:
 
     def spawn(self, name: str) -> Process:
         """Start one part, also again after it has ended."""
+        if name in SERVERS:
+            process = (
+                self.servers.s3(self.weed_ports)
+                if name == "s3"
+                else getattr(self.servers, name)(self.ports[name])
+            )
+            self._add(process)
+            return process
         folder = self.home / name
         process = processes.spawn(
             name,
@@ -130,7 +141,13 @@ class Topology:
         return process
 
     def well(self, name: str) -> bool:
-        """Tell whether a part does its work."""
+        """Tell whether a part, or a server beneath them, does its work."""
+        if name == "s3":
+            return health.listens(self.shared.s3_endpoint_url)
+        if name == "postgres":
+            return self.servers.prepare_databases(self.ports[name])
+        if name == "redis":
+            return health.accepts("127.0.0.1", self.ports[name])
         settings = self.shared.model_copy(
             update={
                 f"{one}_url": SecretStr(secret_files.read(self.secrets, f"airlock_{one}_url"))

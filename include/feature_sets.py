@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Literal
 
 from include.errors import UseCaseError
+from include.feature_clocks import clocks_of
 from include.feature_kinds import (
     OUTCOME,
     Feature,
@@ -228,6 +229,11 @@ def _check(use_case: UseCase, found: FeatureSet) -> None:
     require_shippable(found)
     for feature in found.features:
         inputs = feature.reads
+        if isinstance(feature, RowFeature) and (clocks := clocks_of(feature.build)):
+            raise UseCaseError(
+                f"Feature {feature.name!r} reads the clock ({', '.join(clocks)}), so the same row would have "
+                "another value tomorrow; compute it from its inputs alone, such as the event's time"
+            )
         if isinstance(feature, HistoryFeature) and feature.value not in {"", OUTCOME}:
             _require(feature.name, {feature.value}, set(use_case.contract.kept.columns))
         if isinstance(feature, JoinedFeature):

@@ -16,6 +16,7 @@ from include.settings import PROJECT_ROOT, Settings
 from include.use_case import UseCase, read_use_case
 from include.workspace import Workspace
 from tests import servers, without_spark  # noqa: F401
+from tests.chaos import matrix as faults
 from tests.kills import Victims
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ if sys.modules["__main__"].__spec__ is None and not hasattr(sys.modules["__main_
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that workers which share the files end together."""
     items.sort(key=lambda item: [part in item.nodeid for part in _LONGEST], reverse=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what was broken on purpose: this is the one place that hears of all workers' tests."""
+    faults.summarise(terminalreporter)
 
 
 @pytest.fixture(autouse=True)

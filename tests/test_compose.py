@@ -169,7 +169,7 @@ def test_an_unknown_part_is_named() -> None:
 def test_the_image_is_built_from_the_one_list_of_dependencies_and_runs_without_root() -> None:
     dockerfile = (PROJECT_ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert re.findall(r"^FROM (\S+)", dockerfile, flags=re.MULTILINE) == ["python:3.11.14-slim-bookworm"] * 2
-    assert re.findall(r"-r (\S+)", dockerfile) == ["/requirements.txt"]
+    assert re.findall(r"-r (\S+)", dockerfile) == ["/requirements.txt", "/requirements-kubernetes.txt}"]
     assert re.search(r"^USER airlock$", dockerfile, flags=re.MULTILINE)
     ignored = (PROJECT_ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     assert {".env", "secrets", ".git"} <= set(ignored)

@@ -116,3 +116,13 @@ def test_a_task_runs_what_the_executor_says_and_nothing_else() -> None:
     assert components.command_of("task", settings, given=told)[1:] == list(told[1:])
     done = CliRunner().invoke(main, ["component", "task", "--", "sh"], env={"AIRLOCK_LEDGER_URL": "x"})
     assert done.exit_code == 1
+
+
+def test_what_the_image_needs_for_pods_agrees_with_what_it_has() -> None:
+    pins = {
+        name: dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (PROJECT_ROOT / name).read_text(), flags=re.MULTILINE))
+        for name in ("requirements.txt", "requirements-kubernetes.txt")
+    }
+    has, adds = pins.values()
+    assert "apache-airflow-providers-cncf-kubernetes" in adds
+    assert {name for name in has.keys() & adds.keys() if has[name] != adds[name]} == set()

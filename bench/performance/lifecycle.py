@@ -57,29 +57,16 @@ print(json.dumps({"imports": imports, "tasks": tasks, **used}))
 
 def bare(settings: Settings, weeks: Iterable[Iterable[str]], *, train: bool) -> int:
     """Call the library as the operators do, one call after the other; return the number of calls."""
-    from include.errors import GateRefused, GateUndecided, NothingToDo
+    from include.errors import GateRefused, GateUndecided
     from include.evaluation.stage import evaluate
-    from include.features.stage import build
-    from include.ingestion.stage import ingest
-    from include.monitoring.stage import monitor
     from include.promotion.stage import promote
-    from include.scoring.stage import score
     from include.training.stage import train as fit
 
     calls = 0
     for days in weeks:
         last = ""
         for last in days:
-            # Every task opens its own stores, and so does every call here.
-            for stage in (ingest, build, score, monitor):
-                workspace = Workspace(settings)
-                use_case = workspace.use_case("flights")
-                calls += 1
-                actor = {} if stage is score else {"actor": "bench"}
-                try:
-                    stage(use_case, last, workspace=workspace, **actor)  # type: ignore[operator]
-                except (NothingToDo, GateRefused):
-                    break
+            calls += len(bare_day(settings, last))
         if not train:
             continue
         as_of = partitions.shift(last, 1)
@@ -99,6 +86,29 @@ def bare(settings: Settings, weeks: Iterable[Iterable[str]], *, train: bool) -> 
             )
         calls += 3
     return calls
+
+
+def bare_day(settings: Settings, day: str) -> dict[str, float]:
+    """Take one day through the stages; return the CPU that each took, in seconds."""
+    from include.errors import GateRefused, NothingToDo
+    from include.features.stage import build
+    from include.ingestion.stage import ingest
+    from include.monitoring.stage import monitor
+    from include.scoring.stage import score
+
+    used: dict[str, float] = {}
+    for name, stage in zip(STAGES, (ingest, build, score, monitor), strict=True):
+        # Every task opens its own stores, and so does every call here.
+        started, workspace = time.process_time(), Workspace(settings)
+        use_case = workspace.use_case("flights")
+        actor = {} if stage is score else {"actor": "bench"}
+        try:
+            stage(use_case, day, workspace=workspace, **actor)  # type: ignore[operator]
+        except (NothingToDo, GateRefused):
+            used[name] = time.process_time() - started
+            break
+        used[name] = time.process_time() - started
+    return used
 
 
 def cpu_seconds(running: Running) -> dict[str, float]:

@@ -8,6 +8,7 @@ from include import partitions
 from include.champions import newest_champion
 from include.decisions import Decision, Subject, Verdict, decide
 from include.errors import ConfigurationError, TrainingNotNeeded
+from include.lake import LABEL
 from include.ledger import Ledger
 from include.monitoring import retraining
 from include.use_case import UseCase
@@ -136,15 +137,10 @@ def _labels_since(use_case: UseCase, training: Decision | None, as_of: str, work
     days = partitions.span(max(partitions.shift(first, -reach), use_case.source.start_date.isoformat()), last)
     if not days or workspace.lake.version(use_case.name, "labels") < 0:
         return 0
-    labels = workspace.lake.read(
-        use_case.name,
-        "labels",
-        partitions=days,
-        columns=["label", "known_at"],
-        known_by=partitions.parse(as_of),
-    )
     known_after = partitions.parse(trained) if trained else use_case.source.start_date
-    return int((labels["label"].notna() & (labels["known_at"] > known_after)).sum())
+    return workspace.lake.known_between(
+        use_case.name, "labels", LABEL, partitions=days, after=known_after, by=partitions.parse(as_of)
+    )
 
 
 def _orders(ledger: Ledger, name: str, partition: str) -> list[str]:

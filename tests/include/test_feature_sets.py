@@ -147,6 +147,26 @@ OTHER = {
 }
 
 
+CLOCKS = {
+    "today": "rows['seats'] + date.today().year",
+    "now": "rows['seats'] + pd.Timestamp.now().hour",
+    "a text that means now": "rows['seats'] + pd.to_datetime('today').year",
+    "in a function inside": "rows['seats'].map(lambda seats: seats + date.today().year)",
+    "in a helper of the file": "rows['seats'] + year()",
+}
+HELPERS = "import pandas as pd\nfrom datetime import date\n\ndef year():\n    return date.today().year\n\n"
+
+
+@pytest.mark.parametrize("body", CLOCKS.values(), ids=CLOCKS)
+def test_a_definition_that_asks_what_day_it_is_is_refused_when_it_is_declared(load, body):
+    with pytest.raises(UseCaseError, match=r"'x' reads the clock \((now|today)\)"):
+        load(HELPERS + HEAD + row("x", ["seats"], body))
+
+
+def test_a_station_called_today_is_no_clock(load):
+    load(HELPERS + HEAD + row("x", ["station"], "rows['station'].where(rows['station'] != 'today')"))
+
+
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in SAME.items()])
 def test_the_version_stays_where_no_definition_changes(load, text):
     assert load(text).version == load(BASE).version

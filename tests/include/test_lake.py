@@ -206,6 +206,21 @@ def test_value_counts_come_from_the_log_alone(table):
     assert counts("uc", "batches", "unheard of") == {}
 
 
+@pytest.mark.parametrize("corrected", [None, date(2013, 1, 10), date(2013, 1, 20)])
+def test_what_came_to_be_known_between_two_dates_is_counted_as_by_reading(table, corrected):
+    days = partitions.span(DAY, "2013-01-12")
+    for day in days:
+        known = [partitions.available_at(day)] * 3
+        known[0] = corrected or known[0]
+        table.write(day, frame(1.0, None, 2.0).assign(known_at=known))
+    rows = table.lake.read("uc", "batches")
+    for after, by in ((date(2013, 1, 1), date(2013, 2, 1)), (date(2013, 1, 9), date(2013, 1, 11))):
+        expected = rows["a"].notna() & (rows["known_at"] > after) & (rows["known_at"] <= by)
+        asked = expected & rows["partition"].isin(days[1:])
+        found = table.lake.known_between("uc", "batches", "a", partitions=days[1:], after=after, by=by)
+        assert found == int(asked.sum()) > 0
+
+
 def test_a_long_history_gets_checkpoints(table):
     for day in range(20):
         table.write(partitions.shift(DAY, day), frame(day))

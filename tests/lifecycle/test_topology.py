@@ -7,21 +7,15 @@ training; `make topology` two weeks and two.
 
 from __future__ import annotations
 
-import json
-import math
 import os
-import re
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import psutil
 import pytest
 from pydantic import SecretStr
@@ -45,6 +39,7 @@ from include.settings import Settings
 from include.warmup import LIBRARIES, import_quietly
 from include.workspace import Workspace
 from tests.cli.lifecycle_fixture import declare
+from tests.comparison import different_decisions, different_rows, told
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
@@ -57,21 +52,6 @@ STRETCHES = (
 WEEKS = [Week(tuple(partitions.span(*days))) for days in STRETCHES]
 TRAININGS = 2 if LONG else 1
 REFUSED = "2013-01-03"
-# When a row was written, and the names of decisions, are drawn anew in each installation.
-DIFFERING = {"ingested_at", "landed_at", "published_at", "decision_id", "promotion_id", "drift_id"}
-# Hashes that cover those names.
-DERIVED = {
-    "snapshots": {"content_hash"},
-    "predictions": {"content_hash", "contract_hash"},
-    "metrics": {"content_hash", "contract_hash", "source_hash"},
-}
-# So are the names of runs; a model's files hold them. Who asked for a training is not the same either.
-DRAWN = {
-    "run_id", "evaluated_run_id", "evaluation_id", "promotion_id", "uri", "sha256", "trained_sha256",
-    "reason",
-}  # fmt: skip
-# How long a model took and what it held in memory is a matter of the moment; its files hold drawn names.
-MEASURED = {"load_s", "one_ms", "bulk_s", "memory_mb", "model_mb"}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -148,66 +128,13 @@ class Lived:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_tables_are_equal(alone: Workspace, lived: Lived, table: str) -> None:
-    days = alone.lake.partitions("flights", table)
-    assert lived.workspace.lake.partitions("flights", table) == days
-    for day in days:
-        one, other = (w.lake.read("flights", table, partitions=[day]) for w in (alone, lived.workspace))
-        if table == "metrics":
-            one, other = (rows[~rows["name"].str.startswith("system.")] for rows in (one, other))
-        left_out = DIFFERING | DERIVED.get(table, set())
-        columns = [name for name in one.columns if name not in left_out]
-        pd.testing.assert_frame_equal(
-            other[columns].reset_index(drop=True), one[columns].reset_index(drop=True), check_exact=True
-        )
-
-
-def told(workspace: Workspace) -> list[str]:
-    """Return what the decisions say, without addresses and names that differ between installations."""
-    roots = (workspace.settings.lake, workspace.settings.landing)
-    found = []
-    for one in workspace.ledger.find(use_case="flights"):
-        if one.gate == "alert" or (one.gate == "retraining" and one.partition is None):
-            continue  # alerts and the orders of persons, which only Airflow writes
-        content = one.model_dump(
-            mode="json", include={"gate", "partition", "as_of", "verdict", "reasons", "rule"}
-        )
-        text = json.dumps([content, one.policy_hash, without_drawn(one.evidence)], sort_keys=True)
-        for root in roots:
-            text = text.replace(root, "")
-        found.append(re.sub(r"decision [0-9a-f]{8}", "decision", text))
-    return sorted(found)
-
-
-def differences(one: Any, other: Any, place: str = "") -> list[str]:
-    """Return where two contents differ, for a person who has to find out why."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        names = sorted(one.keys() | other.keys())
-        return [d for n in names for d in differences(one.get(n), other.get(n), f"{place}.{n}")]
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return [d for a, b in zip(one, other, strict=True) for d in differences(a, b, f"{place}[]")]
-    if isinstance(one, float) and isinstance(other, float):
-        # Sums of the same values, in memory that lies otherwise, differ in their last bit.
-        return [] if math.isclose(one, other, rel_tol=1e-12) else [f"{place}: {one} | {other}"]
-    return [] if one == other else [f"{place}: {one} | {other}"]
-
-
-def without_drawn(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: without_drawn(part) for name, part in value.items() if name not in DRAWN | MEASURED}
-    return [without_drawn(part) for part in value] if isinstance(value, list) else value
+    assert different_rows(alone, lived.workspace, "flights", table) == []
 
 
 def test_the_decisions_are_equal(alone: Workspace, lived: Lived) -> None:
-    here, there = told(alone), told(lived.workspace)
-    only_there, only_here = sorted(Counter(there) - Counter(here)), sorted(Counter(here) - Counter(there))
-    pairs = zip_longest(map(json.loads, only_there), map(json.loads, only_here), fillvalue=[{"gate": "none"}])
-    found = [
-        f"{one[0]['gate']} | {other[0]['gate']}: {line}"
-        for one, other in pairs
-        for line in differences(one, other)
-    ]
+    found = different_decisions(alone, lived.workspace, "flights")
     assert found == [], "\n".join(found)
-    assert len(here) > 10
+    assert len(told(alone, "flights")) > 10
     (refused,) = lived.workspace.ledger.find(use_case="flights", gate="ingestion", partition=REFUSED)
     assert refused.verdict.value == "refuse"
     lived.workspace.ledger.verify()

@@ -1,0 +1,122 @@
+"""A backfill on the topology of processes with one Celery worker and with two, side by side.
+
+One installation, started once. Its range of days is cut in four: one worker, two, two, one, so that neither
+a slow moment of the machine nor the days' growth speaks for one of them. Each part is one backfill of
+`flights.ingest`; features, scores and monitoring follow by partition. A worker has one slot: the tasks of a
+stage go in order, those of different stages overlap. `DAYS` of the environment is the whole range, half of it
+with each; `DAYS=120` compares 60 days with 60.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.performance.lifecycle import HISTORY, WEEKS, cpu_seconds
+from bench.table import Row, publish
+from cli import processes, topology
+from cli.airflow_api import AirflowApi
+from cli.demo.calendar import Week
+from cli.demo.replay import STAGES, Replay
+from cli.landing import land_flights
+from cli.topology import Topology
+from include import partitions
+from include.settings import Settings
+from include.workspace import Workspace
+
+_DAYS = int(os.environ.get("DAYS", "40"))
+_SLOTS = int(os.environ.get("SLOTS", "1"))
+_ORDER = (1, 2, 2, 1)
+_SECOND = "worker-2"
+_DAGS = [f"flights.{stage}" for stage in (*STAGES, "train")]
+
+
+@contextmanager
+def living(made: Topology, landed: Path) -> Iterator[tuple[Replay, Workspace]]:
+    """Land the files on the topology's own store, and let its DAGs run."""
+    for name, value in made.client_environment().items():
+        if name.startswith("AWS_"):
+            os.environ[name] = value
+    workspace = Workspace(made.client())
+    for path in sorted(landed.rglob("*.parquet")):
+        workspace.landing.put(path.relative_to(landed).as_posix(), path.read_bytes())
+    with AirflowApi.of(made.client(), made.running.airflow_url) as api:
+        api.wait_for_dags(_DAGS, timeout=180)
+        for dag in _DAGS:
+            api.set_paused(dag, False)
+        yield Replay(api, workspace.use_case("flights"), workspace, lambda progress: None), workspace
+
+
+def _parts(first: str) -> list[Week]:
+    """Return the days of each part, one after the other."""
+    length = _DAYS // len(_ORDER)
+    starts = [partitions.shift(first, length * number) for number in range(len(_ORDER))]
+    return [Week(tuple(partitions.span(start, partitions.shift(start, length - 1)))) for start in starts]
+
+
+def _employ(made: Topology, workers: int) -> None:
+    """Let one worker or both take tasks."""
+    running = made.running.process(_SECOND)
+    if workers == 1:
+        processes.end([running], grace=60)
+    elif not running.alive:
+        made.spawn(_SECOND)
+        while not made.well(_SECOND):
+            time.sleep(0.5)
+
+
+def _measured(made: Topology, replay: Replay, parts: list[Week]) -> list[dict[str, float]]:
+    found = []
+    for workers, part in zip(_ORDER, parts, strict=True):
+        _employ(made, workers)
+        before, started = cpu_seconds(made.running), time.perf_counter()
+        replay.days(part)
+        wall = time.perf_counter() - started
+        after = cpu_seconds(made.running)
+        cpu = sum(value - before.get(name, 0.0) for name, value in after.items())
+        found.append({"workers": workers, "wall": wall, "cpu": cpu})
+    return found
+
+
+def _mean(found: list[dict[str, float]], workers: int, name: str) -> float:
+    days = _DAYS / len(_ORDER) * _ORDER.count(workers)
+    return sum(one[name] for one in found if one["workers"] == workers) / days
+
+
+def main() -> None:
+    """Measure and publish."""
+    with tempfile.TemporaryDirectory() as folder:
+        landed = Path(folder, "landing")
+        parts = _parts(partitions.shift(WEEKS[-1].days[-1], 1))
+        land_flights(str(landed), HISTORY[0], parts[-1].days[-1])
+        settings = Settings(_env_file=None, home=Path(folder, "spread"), task_slots=_SLOTS)
+        with (
+            topology.running(settings, workers=2) as made,
+            living(made, landed) as (replay, _),
+        ):
+            replay.days(Week(tuple(HISTORY)))
+            for week in WEEKS:
+                replay.week(week)
+            found = _measured(made, replay, parts)
+    one, two = (_mean(found, workers, "wall") for workers in (1, 2))
+    publish(
+        "backfill",
+        [
+            Row("days with one worker, and with two", _DAYS / 2, "days"),
+            Row("slots of a worker", _SLOTS, "tasks at once"),
+            Row("one worker: wall", one, "s a day"),
+            Row("one worker: CPU of all parts", _mean(found, 1, "cpu"), "s a day"),
+            Row("two workers: wall", two, "s a day"),
+            Row("two workers: CPU of all parts", _mean(found, 2, "cpu"), "s a day"),
+            Row("one worker's wall / two workers'", one / two, "x"),
+            Row("two workers' wall / one worker's", two / one, "x", round(1 / 1.6, 3)),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
