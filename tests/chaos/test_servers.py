@@ -2,7 +2,7 @@
 
 On the installation of docker-compose.yaml as processes, with the restart that a container engine would do.
 Each day has one victim; whoever is on call clears what has failed. In the end everything must be as in an
-installation that nobody disturbed. `WHOLE_CHAOS` kills every part, in days and in trainings.
+installation that nobody disturbed. `make chaos` kills every part, in days and in trainings.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from include.lake import TABLES
 from include.settings import Settings
 from include.warmup import LIBRARIES, import_quietly
 from include.workspace import Workspace
+from tests.chaos.conftest import WHOLE
 from tests.chaos.invariants import check
 from tests.chaos.matrix import Matrix
 from tests.cli.lifecycle_fixture import declare
@@ -42,7 +43,7 @@ from tests.comparison import different_decisions, different_rows
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.timeout(3600),
-    pytest.mark.skipif(not os.environ.get("WHOLE_CHAOS"), reason="`make chaos` kills servers"),
+    pytest.mark.skipif(not WHOLE, reason="`make chaos` kills servers"),
 ]
 
 _HISTORY = partitions.span("2013-01-01", "2013-01-05")
