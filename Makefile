@@ -14,7 +14,7 @@ BIN := .venv/bin
 WEEKS ?= 8
 ONCE ?=
 
-.PHONY: help install demo demo-stop up-local down-local topology test lint types audit unit lifecycle bench gate-faults docs pods lock clean
+.PHONY: help install demo demo-stop up-local down-local topology chaos test lint types audit unit lifecycle bench gate-faults docs pods lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
