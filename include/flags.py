@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from include.declarations import read_yaml
 from include.errors import ConfigurationError, UseCaseError
 from include.settings import Settings
-from include.use_case import UseCase, read_yaml
+from include.use_case import UseCase
 from include.use_case_sections import Contract
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from include.declarations import explained, read_mapping
 from include.errors import UseCaseError
 from include.settings import PROJECT_ROOT, Settings
-from include.use_case import UseCase, explained, read_mapping
+from include.use_case import UseCase
 from include.use_case_places import exists, leaves, places
 from include.use_case_sections import EvaluationGate, Identifier
 

@@ -14,11 +14,12 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from include.decisions import Decision, Ruling, Subject, decide
+from include.declarations import explained, read_mapping
 from include.errors import AirlockError, NotFound, UseCaseError
 from include.ledger import Ledger
 from include.policy import load_policies, read_policy, under
 from include.settings import Settings
-from include.use_case import UseCase, explained, load_use_case, read_mapping, read_use_case
+from include.use_case import UseCase, load_use_case, read_use_case
 from include.use_case_places import places
 from include.use_case_sections import Section
 

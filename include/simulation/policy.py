@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from include.declarations import explained, read_mapping
 from include.errors import UseCaseError
-from include.use_case import UseCase, explained, read_mapping
+from include.use_case import UseCase
 
 DECLARED = "declared"
 SECTIONS = ("training", "evaluation", "promotion", "monitoring", "alerts")

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from cli.main import main
 from include import partitions
 from include.decisions import Decision
+from include.declarations import read_mapping
 from include.errors import ConfigurationError, UseCaseError
 from include.flags import read_flags
 from include.ingestion.sources.conversion import Conversion
@@ -24,7 +25,7 @@ from include.ingestion.sources.sql_query import read_sql
 from include.ingestion.stage import ingest
 from include.settings import PROJECT_ROOT, Settings, get_settings
 from include.storage import open_store
-from include.use_case import UseCase, load_use_case, read_mapping, read_use_case
+from include.use_case import UseCase, load_use_case, read_use_case
 from include.use_case_sections import Contract, SqlQuery
 from include.workspace import Workspace
 
