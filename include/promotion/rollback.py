@@ -11,8 +11,9 @@ from include.champions import ROLLBACK, Champion, champions_of, newest_champion,
 from include.decisions import Decision, Ruling, Subject, Verdict, decide
 from include.errors import GateRefused, NotFound
 from include.feature_sets import load_feature_sets
+from include.promotion.pointing import point_at_champion
 from include.promotion.stage import effective_from
-from include.registry import CHAMPION, LoggedModel
+from include.registry import LoggedModel
 from include.use_case import UseCase
 from include.use_case_sections import Promotion
 from include.workspace import Workspace
@@ -100,14 +101,14 @@ def roll_back(
         GateRefused: no reason is given, or the version cannot score today's features. No alias moves.
         ArtefactCorrupted: the version's files differ from what was trained.
     """
-    ledger, registry, name = workspace.ledger, workspace.registry, use_case.name
+    ledger, name = workspace.ledger, use_case.name
     champion = newest_champion(ledger, name)
     if champion is None:
         raise NotFound(f"{name} has no champion to roll back; train one with the DAG {name}.train")
     newest = ledger.get(champion.decision_id)
     same_request = bool(request) and newest.evidence.get("request") == request
     if same_request or to == champion.version:
-        registry.set_alias(name, CHAMPION, champion.version)
+        point_at_champion(name, workspace)
         return newest
     target = _target(use_case, champion, to, workspace)
     evidence = _evidence(use_case, champion, target, reason=reason, request=request, workspace=workspace)
@@ -123,7 +124,7 @@ def roll_back(
     )
     if not decision.verdict.opens:
         raise GateRefused(gate=ROLLBACK, decision_id=decision.id, reasons=decision.reasons)
-    registry.set_alias(name, CHAMPION, target.version)
+    point_at_champion(name, workspace)
     for version, run_id in ((target.version, target.run_id), (champion.version, champion.run_id)):
         write_card(use_case, version=version, run_id=run_id, workspace=workspace)
     return decision

@@ -8,7 +8,8 @@ from include.champions import GATE, Champion, newest_champion, withdrawn
 from include.decisions import Decision, Subject, decide
 from include.errors import GateRefused
 from include.promotion import approving, gate
-from include.registry import CHALLENGER, CHAMPION, FEATURES_TAG, MODEL_TAG
+from include.promotion.pointing import point_at_champion
+from include.registry import CHALLENGER, FEATURES_TAG, MODEL_TAG
 from include.use_case import UseCase
 from include.workspace import Workspace
 
@@ -39,7 +40,7 @@ def promote(
     registry, ledger, name = workspace.registry, workspace.ledger, use_case.name
     champion = newest_champion(ledger, name)
     if champion is not None and champion.run_id == run_id:
-        registry.set_alias(name, CHAMPION, champion.version)
+        point_at_champion(name, workspace)
         return ledger.get(champion.decision_id)
     evidence = _evidence(
         use_case,
@@ -63,7 +64,7 @@ def promote(
     )
     if not decision.verdict.opens:
         raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
-    registry.set_alias(name, CHAMPION, version)
+    point_at_champion(name, workspace)
     if registry.alias_version(name, CHALLENGER) == version:
         registry.delete_alias(name, CHALLENGER)
     write_card(use_case, version=version, run_id=run_id, workspace=workspace)

@@ -87,6 +87,22 @@ def test_the_same_request_again_changes_nothing_and_sets_the_alias(two, easy):
     assert alias(two) == "1"
 
 
+def test_a_decision_that_comes_in_between_is_not_undone_by_the_alias_of_the_one_before(
+    two, easy, open_home, monkeypatch
+):
+    other, set_alias = open_home(two.settings.home), two.registry.set_alias
+
+    def overtaken(*arguments):
+        if newest_champion(other.ledger, "flights").version == "2":
+            rolled_back(other, easy, to="1")
+        set_alias(*arguments)
+
+    monkeypatch.setattr(two.registry, "set_alias", overtaken)
+    # The retry of a promotion that had been killed before it set the alias.
+    assert rolled_back(two, easy, to="2").evidence["version"] == "2"
+    assert alias(two) == newest_champion(two.ledger, "flights").version == "1"
+
+
 def test_the_withdrawn_version_is_not_promoted_again_but_a_person_may_bring_it_back(two, easy):
     run_id = newest_champion(two.ledger, "flights").run_id
     taken = rolled_back(two, easy)
