@@ -182,6 +182,7 @@ def _print_follower(found: Follower) -> None:
                 ("verdict", f"{seen.verdict.value}, decision {seen.decision_id}"),
                 *labelled("", seen.reasons),
                 ("file", f"{seen.file.address} ({seen.file.state})"),
+                *_memory_facts(seen.remembered_by),
                 *_aside_facts(seen.set_aside),
             ]
         )
@@ -198,6 +199,12 @@ def _print_follower(found: Follower) -> None:
         note("No model learned from it.")
     for text in found.notes:
         print_facts([("note", text)])
+
+
+def _memory_facts(days: list[str]) -> _Facts:
+    if not days:
+        return []
+    return [("history", f"features of {len(days)} later partitions count its rows, {days[0]}..{days[-1]}")]
 
 
 def _use_facts(use: ModelUse) -> _Facts:

@@ -17,7 +17,7 @@ from include.lineage.facts import (
     rows_of,
     source_hash,
 )
-from include.lineage.reach import side_reach
+from include.lineage.reach import side_reach, window_days
 from include.lineage.runs import Run, find_runs
 from include.lineage.terms import Term, champion_terms
 from include.quarantine import RELEASE
@@ -32,6 +32,7 @@ class Appearance(Fact):
     Attributes:
         published: whether the lake holds its rows now.
         feeds: partitions whose features look into it.
+        remembered_by: later partitions that were built and whose features of history count its rows.
         set_aside: rows of the file that broke a rule of severity `quarantine`.
     """
 
@@ -42,6 +43,7 @@ class Appearance(Fact):
     partition: str
     published: bool
     feeds: list[str]
+    remembered_by: list[str]
     file: RawFile
     set_aside: list[SetAside]
 
@@ -149,6 +151,7 @@ def _appearance(workspace: Workspace, decision: Decision, file: dict[str, object
         partition=partition,
         published=rows is not None and rows.source_hash == made_from,
         feeds=fed_days(workspace, decision.use_case, partition, str(file["table"])),
+        remembered_by=_remembered_by(workspace, decision.use_case, partition, str(file["table"])),
         file=raw_file(workspace.raw, decision.use_case, partition, file),
         set_aside=[
             found
@@ -166,6 +169,11 @@ def fed_days(workspace: Workspace, use_case: str, day: str, table: str) -> list[
     """Return the partitions whose features a file feeds. Later ones may look back into a side table."""
     ahead = 0 if table == BATCH else side_reach(workspace, use_case).get(table, 0)
     return partitions.span(day, partitions.shift(day, ahead))
+
+
+def _remembered_by(workspace: Workspace, use_case: str, day: str, table: str) -> list[str]:
+    last = partitions.shift(day, window_days(workspace, use_case) if table == BATCH else 0)
+    return [built for built in workspace.lake.partitions(use_case, "features") if day < built <= last]
 
 
 def _fed(workspace: Workspace, appearances: list[Appearance]) -> list[FedPartition]:

@@ -204,6 +204,7 @@ def test_a_batch_file_leads_to_its_partition_and_the_models(live):
     found = follow(workspace, landed_hash(workspace, "flights", "2013-01-05")[:10])
     (seen,) = found.appearances
     assert (seen.partition, seen.published, seen.feeds) == ("2013-01-05", True, ["2013-01-05"])
+    assert seen.remembered_by == ["2013-01-06", "2013-01-07"]
     (fed,) = found.partitions
     rows = rows_of(workspace.lake, "flights", "batches", "2013-01-05").rows
     assert (fed.feature_rows, fed.scored_rows) == (rows, 0)
@@ -227,6 +228,7 @@ def test_a_side_table_reaches_the_next_day_too(live):
     workspace = live.workspace
     found = follow(workspace, landed_hash(workspace, "weather", "2013-01-05"))
     assert [fed.partition for fed in found.partitions] == ["2013-01-05", "2013-01-06"]
+    assert found.appearances[0].remembered_by == []
     newest = next(use for use in found.models if use.as_of == PROMOTED[1])
     assert sorted(newest.train + newest.holdout) == ["2013-01-05", "2013-01-06"]
 
