@@ -201,7 +201,8 @@ def kill(spread: Topology, victim: str) -> None:
     while not spread.well(victim):
         if not spread.running.process(victim).alive:
             spread.spawn(victim)
-        assert time.monotonic() < deadline, f"{victim} does not come back: {spread.running.process(victim)}"
+        said = spread.running.process(victim).last_words()
+        assert time.monotonic() < deadline, f"{victim} does not come back: {said}"
         time.sleep(0.5)
 
 
