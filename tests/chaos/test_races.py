@@ -58,7 +58,7 @@ def work_of(installation: Installation) -> tuple[str, str]:
     return str(installation.home), str(installation.use_cases)
 
 
-@pytest.mark.parametrize("stage", TWICE if WHOLE else ("ingest", "score"))
+@pytest.mark.parametrize("stage", TWICE if WHOLE else ("ingest",))
 def test_of_two_runs_of_one_partition_one_result_stands(
     undisturbed: Undisturbed, victims: Victims, matrix: Matrix, tmp_path: Path, stage: str
 ) -> None:
