@@ -149,6 +149,13 @@ class SimulatedLake(Lake):
             if not column or column in part.column_names
         }
 
+    def known_between(
+        self, use_case: str, table: str, column: str, *, partitions: Sequence[str], after: date, by: date
+    ) -> int:
+        columns = [column, "known_at"]
+        rows = self.read(use_case, table, partitions=partitions, columns=columns, known_by=by)
+        return int((rows[column].notna() & (rows["known_at"] > after)).sum())
+
     def content_hash(
         self, use_case: str, table: str, partition: str, *, feature_set_version: str | None = None
     ) -> str | None:
