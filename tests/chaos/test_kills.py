@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(3600 if WHOLE else 300)
 
 SEED = 20130108
 AT_INSTANTS, AT_LINES = (15, 15) if WHOLE else (0, 1)
-SHORT = ("ingest", "score", "promote")
+SHORT = ("ingest", "score")
 
 
 @pytest.mark.parametrize("stage", WORKS if WHOLE else SHORT)
