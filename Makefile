@@ -48,7 +48,7 @@ topology: install ## two weeks on what `make up-local` starts, compared with the
 	WHOLE_LIFECYCLE=1 $(BIN)/python -m pytest tests/lifecycle/test_topology.py
 
 chaos: install ## break every stage and every server hundreds of times and print what was broken; takes an hour
-	CHAOS=all $(BIN)/python -m pytest -n 2 --dist load tests/chaos
+	CHAOS=all $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/chaos
 
 test: install lint types ## everything that CI runs: lint, types, and all tests, files side by side
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
