@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.matrix import Matrix
-from tests.chaos.stages import WORKS, do, prepare
+from tests.chaos.stages import USE_CASE, WORKS, do, prepare
 from tests.cli.lifecycle_fixture import Installation, filled
+from tests.comparison import equal
 
 # `make chaos` breaks everything many times; `make test` each thing once or twice.
 WHOLE = os.environ.get("CHAOS") == "all"
@@ -57,6 +58,21 @@ class Undisturbed:
             done = self.befores[stage].copy(folder)
             do(str(done.home), str(done.use_cases), stage)
         return Installation(folder / "home", folder / "use_cases")
+
+    def compare(self, stage: str, disturbed: Installation, *, settled: bool) -> None:
+        """Hold that an installation is as the undisturbed one after the stage; the message names all else."""
+        self.agree(self.after(stage), disturbed, settled=settled)
+
+    def agree(self, expected: Installation, disturbed: Installation, *, settled: bool = False) -> None:
+        """Hold that two copies say the same."""
+        found = equal(
+            expected.workspace,
+            disturbed.workspace,
+            USE_CASE,
+            settled=settled,
+            copied_from=[self.first.workspace, self.live.workspace],
+        )
+        assert not found, "\n".join(found)
 
     def _do(self, stage: str) -> None:
         do(str(self.live.home), str(self.live.use_cases), stage)

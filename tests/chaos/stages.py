@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from cli.landing import land_flights
 from include import partitions
 from include.workspace import Workspace
@@ -24,7 +26,8 @@ CHAMPION_BEFORE = "1"
 
 def do(home: str, use_cases: str, stage: str) -> None:
     """Do the work of a stage on an installation; what a killed process runs."""
-    with warnings.catch_warnings():
+    # One thread, as Airlock starts every process: sums of several differ in their last bits.
+    with threadpool_limits(1), warnings.catch_warnings():
         # What heavy libraries warn of while they are imported is theirs to mend.
         warnings.simplefilter("ignore")
         WORKS[stage](Installation(Path(home), Path(use_cases)).workspace)

@@ -14,9 +14,8 @@ from include.ledger import Ledger
 from tests.chaos.conftest import WHOLE, Undisturbed
 from tests.chaos.invariants import check
 from tests.chaos.matrix import Matrix
-from tests.chaos.stages import DAY, USE_CASE, do
+from tests.chaos.stages import DAY, SETTLED, USE_CASE, do
 from tests.cli.lifecycle_fixture import FIRST, LAST, Installation
-from tests.comparison import equal
 from tests.include.test_ledger import decision
 from tests.kills import Victims
 from tests.servers import new_database
@@ -62,18 +61,14 @@ def work_of(installation: Installation) -> tuple[str, str]:
 def test_of_two_runs_of_one_partition_one_result_stands(
     undisturbed: Undisturbed, victims: Victims, matrix: Matrix, tmp_path: Path, stage: str
 ) -> None:
-    before, expected = undisturbed.before(stage), undisturbed.after(stage)
+    before = undisturbed.before(stage)
     for turn, (one, other) in enumerate(gaps(seed=1)):
         live = before.copy(tmp_path / f"{turn}")
         ended = victims.together((late, one, *work_of(live), stage), (late, other, *work_of(live), stage))
         assert any(ended), "neither run has come to its end"
         do(*work_of(live), stage)
         check(live.workspace, USE_CASE, models=False)
-        copied_from = [undisturbed.first.workspace, undisturbed.live.workspace]
-        settled = stage in {"release", "rebuild"}
-        assert not equal(
-            expected.workspace, live.workspace, USE_CASE, settled=settled, copied_from=copied_from
-        )
+        undisturbed.compare(stage, live, settled=stage in SETTLED)
         outcome = "survived" if all(ended) else "completed"
         place = f"{one:.3f} s, {other:.3f} s late"
         matrix.record(stage=stage, fault="two runs at once", place=place, outcome=outcome, seed=1)
@@ -95,8 +90,7 @@ def test_a_backfill_and_the_day_of_today_do_not_disturb_each_other(
         ) == [True, True]
         backfill(*work_of(live))
         check(live.workspace, USE_CASE, models=False)
-        copied_from = [undisturbed.first.workspace, undisturbed.live.workspace]
-        assert not equal(expected.workspace, live.workspace, USE_CASE, copied_from=copied_from)
+        undisturbed.agree(expected, live)
         matrix.record(
             stage="rebuild",
             fault="beside live ingestion",
