@@ -10,12 +10,11 @@ Airflow's components are started one by one instead of through `airflow standalo
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +24,7 @@ import httpx
 
 from cli import processes, records
 from cli.environment import airflow_environment, airflow_home, base_environment
+from cli.ports import free_ports, is_free
 from cli.processes import Process
 from cli.records import Running
 from include.errors import ConfigurationError, Outage
@@ -145,7 +145,7 @@ class _Start:
         self._spawn("mlflow", command, base_environment(self.settings))
 
     def _spawn_airflow(self) -> None:
-        host, port, execution_port = self.settings.airflow_host, self._port("airflow"), free_port()
+        host, port, execution_port = self.settings.airflow_host, self._port("airflow"), free_ports(1)[0]
         environment = airflow_environment(
             self.settings,
             api_port=port,
@@ -184,14 +184,14 @@ class _Start:
         """The port of the settings. If it is taken: an error if somebody chose it, else any free one."""
         setting = f"{server}_port"
         port: int = getattr(self.settings, setting)
-        if port and _is_free(port):
+        if port and is_free(port):
             return port
         if port and setting in self.settings.model_fields_set:
             raise ConfigurationError(
                 f"Port {port} is taken by another program: set AIRLOCK_{setting.upper()} to another port,"
                 " or to 0 for any free one."
             )
-        chosen = free_port()
+        [chosen] = free_ports(1)
         if port:
             self.report(f"port {port} is taken by another program: {server} gets {chosen}")
         return chosen
@@ -214,29 +214,6 @@ class _Start:
                 why = _why(self.running.process(name))
                 raise Outage(f"{name} was not ready within {self.plan.timeout:.0f} s; {why}")
             time.sleep(_POLL_SECONDS)
-
-
-def free_port() -> int:
-    return free_ports(1)[0]
-
-
-def free_ports(count: int) -> list[int]:
-    """Return loopback ports that were all free at the same moment."""
-    with ExitStack() as held:
-        probes = [held.enter_context(closing(socket.socket())) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-
-
-def _is_free(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        # As the servers do: the port of a connection that ended a moment ago counts as free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return True
-    return False
 
 
 def _answers_well(url: str, *, triggerer: bool) -> bool:

@@ -21,9 +21,10 @@ from pydantic import SecretStr
 from cli import components, health, local_servers, processes, records, secret_files
 from cli.environment import settings_as_environment
 from cli.local_servers import WEED_PARTS, LocalServers
+from cli.ports import free_ports
 from cli.processes import Process
 from cli.records import Running
-from cli.services import Report, free_ports
+from cli.services import Report
 from include.errors import ConfigurationError, Outage
 from include.settings import PROJECT_ROOT, SECRETS_DIR_VARIABLE, Settings
 

@@ -7,18 +7,18 @@ import logging
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cli.ports import free_ports
 from include.settings import PROJECT_ROOT
 
 _PORTS = tuple(
@@ -63,15 +63,6 @@ class S3Server:
         name = f"test-{secrets.token_hex(8)}"
         self.client().create_bucket(Bucket=name)
         return name
-
-
-def free_ports(count: int) -> list[int]:
-    """Return loopback ports that were all free at the same moment."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def test_a_chosen_port_that_is_taken_is_an_error_and_nothing_is_left(tmp_path: P
 
 
 def test_a_default_port_that_is_taken_is_only_a_wish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "_is_free", lambda port: False)
+    monkeypatch.setattr(services, "is_free", lambda port: False)
     settings = Settings(_env_file=None, home=tmp_path)
     steps: list[str] = []
     port = services._Start(settings, ONLY_MLFLOW, steps.append)._port("mlflow")
@@ -67,7 +67,7 @@ def test_a_server_that_fails_at_its_start_shows_the_end_of_its_log(
     tmp_path: Path, busy_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if another program had taken the port a moment after we looked.
-    monkeypatch.setattr(services, "_is_free", lambda port: True)
+    monkeypatch.setattr(services, "is_free", lambda port: True)
     settings = settings_for(tmp_path, mlflow_port=busy_port)
     with pytest.raises(Outage, match=r"(?s)mlflow ended at its start.*mlflow\.log.*already in use") as caught:
         services.start(settings, ONLY_MLFLOW)

@@ -16,6 +16,7 @@ from airlock.connections import connection_url
 from airlock.notifiers import channels
 from cli.airflow_api import AirflowApi
 from cli.main import main
+from cli.ports import free_ports
 from include.alerts.deliveries import Deliveries
 from include.errors import AirlockError
 from include.ingestion.sources.conversion import Conversion
@@ -30,7 +31,7 @@ from include.storage import open_store
 from include.use_case_sections import Contract
 from tests.security.test_addresses import MESSAGE
 from tests.security.test_input import _query
-from tests.servers import S3Server, free_ports
+from tests.servers import S3Server
 
 CANARY = "tweety4f2b9c"
 DATABASE = f"postgresql+psycopg2://ann:{CANARY}@127.0.0.1:{{port}}/orders"

@@ -12,11 +12,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from cli.ports import free_ports
 from include.alerts.channels import SlackChannel
 from include.alerts.mail import MailChannel
 from include.errors import ConfigurationError, Outage
 from tests.security.test_addresses import MESSAGE
-from tests.servers import free_ports
 
 NASTY = MESSAGE.model_copy(update={"title": "a\nBcc: evil@example.com", "what": ["<!channel> & <b>"]})
 
