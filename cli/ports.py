@@ -25,7 +25,7 @@ def free_ports(count: int) -> list[int]:
         Outage: no more are free.
     """
     with ExitStack() as held:
-        found = []
+        found: list[int] = []
         for port in _drawn():
             if len(found) == count:
                 return found
