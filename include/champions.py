@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from include.decisions import Decision
 from include.ledger import Ledger
-from include.registry import LoggedModel
+from include.model_versions import LoggedModel
 
 GATE = "promotion"
 ROLLBACK = "rollback"

@@ -18,47 +18,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from include.decisions import Decision, Verdict, fingerprint_of
+from include.decisions import Decision, Verdict
 from include.errors import ConfigurationError, LedgerCorrupted, NotFound, Outage
 from include.hashing import canonical_json, digest, digest_bytes
+from include.ledger_rows import check_row, decision_of, decisions_table, metadata, policies_table, row_hash
 
 GENESIS = "0" * 64
 _LOCK = 4_021_969  # any fixed number: the advisory lock of the ledger on PostgreSQL
-
-_metadata = sa.MetaData()
-_decisions = sa.Table(
-    "decisions",
-    _metadata,
-    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("id", sa.String(32), nullable=False, unique=True),
-    sa.Column("use_case", sa.String(128), nullable=False),
-    sa.Column("gate", sa.String(64), nullable=False),
-    sa.Column("partition", sa.String(10)),
-    sa.Column("as_of", sa.String(10), nullable=False),
-    sa.Column("verdict", sa.String(16), nullable=False),
-    sa.Column("fingerprint", sa.String(64), nullable=False),
-    sa.Column("payload", sa.Text, nullable=False),
-    sa.Column("recorded_at", sa.String(32), nullable=False),
-    sa.Column("previous_hash", sa.String(64), nullable=False),
-    sa.Column("hash", sa.String(64), nullable=False),
-    sa.Index("ix_decisions_subject", "use_case", "gate", "partition", "as_of"),
-)
-# Rules by the hash that stands in their decisions. Not chained: the chain holds the hash.
-_policies = sa.Table(
-    "policies",
-    _metadata,
-    sa.Column("hash", sa.String(64), primary_key=True),
-    sa.Column("content", sa.Text, nullable=False),
-)
-for _change in ("UPDATE", "DELETE"):
-    sa.event.listen(
-        _metadata,
-        "after_create",
-        sa.DDL(  # type: ignore[no-untyped-call]
-            f"CREATE TRIGGER IF NOT EXISTS decisions_no_{_change.lower()} BEFORE {_change} ON decisions "
-            "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-        ).execute_if(dialect="sqlite"),
-    )
 
 
 class Ledger:
@@ -94,11 +60,11 @@ class Ledger:
             sa.event.listen(engine, "begin", _begin)
         with engine.connect().execution_options(writes=False) as connection:
             inspector = sa.inspect(connection)
-            made = all(inspector.has_table(table.name) for table in (_decisions, _policies))
+            made = all(inspector.has_table(table.name) for table in (decisions_table, policies_table))
         if not made:
             with engine.begin() as connection:
                 _lock(connection)
-                _metadata.create_all(connection)
+                metadata.create_all(connection)
         return engine
 
     @contextmanager
@@ -132,9 +98,42 @@ class Ledger:
                 self.on_record(decision)
         return [decision for decision, _ in found]
 
+    def append_if_newest(
+        self, decision: Decision, *, of: Sequence[str], newest: str | None
+    ) -> Decision | None:
+        """Record a decision that rests on the newest one of some gates about its use case.
+
+        Args:
+            decision: what to record, as `append` would.
+            of: those gates.
+            newest: id of the decision that it rests on; None where there was none.
+
+        Returns:
+            The recorded decision, or None when a newer one was recorded meanwhile: nothing is written then.
+        """
+        query = _newest_query(decision.use_case, of)
+        with self._connection(writes=True) as connection:
+            _lock(connection)
+            if connection.scalar(query) != newest:
+                return None
+            recorded, new = _append(connection, decision)
+        if new and self.on_record is not None:
+            self.on_record(recorded)
+        return recorded
+
+    def newest_id(self, use_case: str, gates: Sequence[str]) -> str | None:
+        """Return the id of the newest decision of some gates, of any verdict; None where there is none."""
+        with self._connection() as connection:
+            found: str | None = connection.scalar(_newest_query(use_case, gates))
+        return found
+
     def get(self, decision_id: str) -> Decision:
         """Return one decision by its id or by an unambiguous beginning of it."""
-        query = _decisions.select().where(_decisions.c.id.startswith(decision_id, autoescape=True)).limit(2)
+        query = (
+            decisions_table.select()
+            .where(decisions_table.c.id.startswith(decision_id, autoescape=True))
+            .limit(2)
+        )
         with self._connection() as connection:
             rows = connection.execute(query).all()
         if len(rows) != 1:
@@ -142,7 +141,7 @@ class Ledger:
             raise NotFound(
                 f"The ledger holds {found} with id {decision_id!r}; list them with: ./airlock decisions"
             )
-        return _decision(rows[0])
+        return decision_of(rows[0])
 
     def find(
         self,
@@ -160,19 +159,19 @@ class Ledger:
         With `since` those about this partition or later ones, with `as_of_since` those of this data time or
         later.
         """
-        query = _decisions.select().order_by(_decisions.c.sequence.desc()).limit(limit)
+        query = decisions_table.select().order_by(decisions_table.c.sequence.desc()).limit(limit)
         wanted = {"use_case": use_case, "partition": partition, "verdict": verdict}
         for column, value in wanted.items():
             if value is not None:
-                query = query.where(_decisions.c[column] == str(value))
+                query = query.where(decisions_table.c[column] == str(value))
         if gate is not None:
-            query = query.where(_decisions.c.gate.in_([gate] if isinstance(gate, str) else gate))
+            query = query.where(decisions_table.c.gate.in_([gate] if isinstance(gate, str) else gate))
         if since is not None:
-            query = query.where(_decisions.c.partition >= since)
+            query = query.where(decisions_table.c.partition >= since)
         if as_of_since is not None:
-            query = query.where(_decisions.c.as_of >= as_of_since)
+            query = query.where(decisions_table.c.as_of >= as_of_since)
         with self._connection() as connection:
-            return [_decision(row) for row in connection.execute(query)]
+            return [decision_of(row) for row in connection.execute(query)]
 
     def policy(self, policy_hash: str) -> Any:
         """Return the rules that a decision was made under, or None where they were not kept.
@@ -180,7 +179,7 @@ class Ledger:
         Raises:
             LedgerCorrupted: what is kept does not have this hash.
         """
-        query = sa.select(_policies.c.content).where(_policies.c.hash == policy_hash)
+        query = sa.select(policies_table.c.content).where(policies_table.c.hash == policy_hash)
         with self._connection() as connection:
             content = connection.execute(query).scalar_one_or_none()
         if content is None:
@@ -216,9 +215,9 @@ class Ledger:
         """
         previous, count, seen_head = GENESIS, 0, head in {None, GENESIS}
         with self._connection() as connection:
-            for row in connection.execute(_decisions.select().order_by(_decisions.c.sequence)):
+            for row in connection.execute(decisions_table.select().order_by(decisions_table.c.sequence)):
                 count += 1
-                _check_row(row, sequence=count, previous=previous)
+                check_row(row, sequence=count, previous=previous)
                 previous = row.hash
                 seen_head = seen_head or previous == head
         if not seen_head:
@@ -233,7 +232,7 @@ def _append(connection: sa.Connection, decision: Decision) -> tuple[Decision, bo
     """Return the decision as it is recorded, and whether it was not there before."""
     newest = connection.execute(_about(decision).limit(1)).one_or_none()
     if newest is not None and newest.fingerprint == decision.fingerprint:
-        return _decision(newest), False
+        return decision_of(newest), False
     head = connection.execute(_head_query()).one_or_none()
     previous = head.hash if head is not None else GENESIS
     recorded = decision.model_copy(update={"id": digest([previous, decision.fingerprint])[:32]})
@@ -241,7 +240,7 @@ def _append(connection: sa.Connection, decision: Decision) -> tuple[Decision, bo
     recorded_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     _keep_policy(connection, decision)
     connection.execute(
-        _decisions.insert().values(
+        decisions_table.insert().values(
             sequence=head.sequence + 1 if head is not None else 1,
             **{name: getattr(recorded, name) for name in ("id", "use_case", "gate", "partition", "as_of")},
             verdict=recorded.verdict.value,
@@ -249,7 +248,7 @@ def _append(connection: sa.Connection, decision: Decision) -> tuple[Decision, bo
             payload=payload,
             recorded_at=recorded_at,
             previous_hash=previous,
-            hash=_row_hash(previous, payload, recorded_at),
+            hash=row_hash(previous, payload, recorded_at),
         )
     )
     return recorded, True
@@ -259,58 +258,29 @@ def _keep_policy(connection: sa.Connection, decision: Decision) -> None:
     """Keep the rules of a decision once, in the same transaction."""
     if not decision.policy_content:
         return
-    known = sa.select(_policies.c.hash).where(_policies.c.hash == decision.policy_hash)
+    known = sa.select(policies_table.c.hash).where(policies_table.c.hash == decision.policy_hash)
     if connection.execute(known).one_or_none() is None:
         connection.execute(
-            _policies.insert().values(hash=decision.policy_hash, content=decision.policy_content)
+            policies_table.insert().values(hash=decision.policy_hash, content=decision.policy_content)
         )
-
-
-def _check_row(row: sa.Row[tuple[object, ...]], *, sequence: int, previous: str) -> None:
-    sound = (
-        row.sequence == sequence
-        and row.previous_hash == previous
-        and row.hash == _row_hash(previous, row.payload, row.recorded_at)
-        and _columns_repeat_the_payload(row)
-    )
-    if not sound:
-        raise LedgerCorrupted(
-            f"The ledger was changed at decision {row.sequence} ({row.id}): its hash does not fit. Every "
-            "decision from here on is unproven; restore the ledger from a backup and compare"
-        )
-
-
-def _columns_repeat_the_payload(row: sa.Row[tuple[object, ...]]) -> bool:
-    # Not through `Decision`: its fields may change with a release, and old rows must still verify.
-    content = json.loads(row.payload)
-    repeated = ("id", "use_case", "gate", "partition", "as_of", "verdict")
-    same = all(getattr(row, name) == content[name] for name in repeated)
-    return same and row.fingerprint == fingerprint_of(content)
-
-
-def _row_hash(previous: str, payload: str, recorded_at: str) -> str:
-    return digest_bytes(f"{previous}\n{recorded_at}\n{payload}".encode())
-
-
-def _decision(row: sa.Row[tuple[object, ...]]) -> Decision:
-    try:
-        return Decision.model_validate(json.loads(row.payload))
-    except ValueError as error:
-        raise LedgerCorrupted(
-            f"Decision {row.sequence} ({row.id}) of the ledger cannot be read: {error}. Run: ./airlock verify"
-        ) from error
 
 
 def _about(decision: Decision) -> sa.Select[tuple[object, ...]]:
     """Select earlier decisions on the same subject, newest first."""
-    query = _decisions.select().order_by(_decisions.c.sequence.desc())
+    query = decisions_table.select().order_by(decisions_table.c.sequence.desc())
     for name in ("use_case", "gate", "partition", "as_of"):
-        query = query.where(_decisions.c[name].is_not_distinct_from(getattr(decision, name)))
+        query = query.where(decisions_table.c[name].is_not_distinct_from(getattr(decision, name)))
     return query
 
 
+def _newest_query(use_case: str, gates: Sequence[str]) -> sa.Select[Any]:
+    table = decisions_table.c
+    about = sa.select(table.id).where(table.use_case == use_case, table.gate.in_(gates))
+    return about.order_by(table.sequence.desc()).limit(1)
+
+
 def _head_query() -> sa.Select[tuple[object, ...]]:
-    return _decisions.select().order_by(_decisions.c.sequence.desc()).limit(1)
+    return decisions_table.select().order_by(decisions_table.c.sequence.desc()).limit(1)
 
 
 def _lock(connection: sa.Connection) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
@@ -16,11 +17,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
-
 from include.artefacts import STORED_AS, TRUSTED_TYPES, Seal, check_digest, check_format, model_digest
 from include.errors import NotFound
 from include.mlflow_outages import mlflow_outages, without_login
+from include.model_versions import LoggedModel, ModelVersions
 from include.run_files import RunFiles
 from include.settings import Settings
 
@@ -34,7 +34,6 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 CANDIDATE = "candidate"
 TRAINING_KEY = "airlock.training_key"
-MODEL_HASH = "airlock.model_sha256"
 MODEL_TAG = "airlock.model"
 BASELINE_TAG = "airlock.baseline"
 DECISION_TAG = "airlock.training_decision"
@@ -49,16 +48,7 @@ PROFILE_FILE = "reference_profile.json"
 IMPORTANCE_FILE = "importance.json"
 
 
-class LoggedModel(BaseModel):
-    """A model of a run, by the address that MLflow gave it and the hash of its files."""
-
-    model_config = ConfigDict(frozen=True)
-
-    uri: str
-    sha256: str
-
-
-class Registry(RunFiles):
+class Registry(RunFiles, ModelVersions):
     """Runs, models, versions and aliases, in the MLflow server or database that the settings name.
 
     Attributes:
@@ -177,11 +167,15 @@ class Registry(RunFiles):
 
     def log_to_run(self, run_id: str, *, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
         """Add metrics and tags to a run that may have ended; writing them again changes nothing."""
+        from mlflow.entities import Metric, RunTag
+
+        now = int(time.time() * 1000)
         with self._outages():
-            for name, value in metrics.items():
-                self.client.log_metric(run_id, name, value)
-            for name, text in tags.items():
-                self.client.set_tag(run_id, name, text)
+            self.client.log_batch(
+                run_id,
+                metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
+                tags=[RunTag(name, text) for name, text in tags.items()],
+            )
 
     def tagged_model(self, run_id: str, tag: str) -> LoggedModel:
         """Return the model of a run that a tag names."""
@@ -254,63 +248,3 @@ class Registry(RunFiles):
     def load(self, model: LoggedModel) -> Any:
         """Load a model from its checked files."""
         return self._mlflow.sklearn.load_model(str(self.model_folder(model)))
-
-    def register(self, use_case: str, *, model: LoggedModel, run_id: str, tags: Mapping[str, str]) -> str:
-        """Register a model and return its version; the same run is registered once.
-
-        The version appears with all its tags in one call, so no half-registered version can remain.
-        """
-        from mlflow.exceptions import MlflowException
-
-        with self._outages():
-            try:
-                self.client.create_registered_model(use_case)
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-            known = self.client.search_model_versions(f"name = '{use_case}' and run_id = '{run_id}'")
-            if known:
-                return str(known[0].version)
-            # MLflow looks the model up at the process's address, whatever the client's is.
-            self._mlflow.set_tracking_uri(self._uri)
-            version = self.client.create_model_version(
-                use_case,
-                model.uri,
-                run_id,
-                tags={**tags, MODEL_HASH: model.sha256},
-                model_id=model.uri.split("/")[-1],
-            )
-        return str(version.version)
-
-    def describe(self, use_case: str, version: str, text: str) -> None:
-        """Set the text that MLflow shows with a version."""
-        with self._outages():
-            self.client.update_model_version(use_case, version, description=text)
-
-    def set_alias(self, use_case: str, alias: str, version: str) -> None:
-        """Point an alias at a version. Only a recorded decision may lead here."""
-        with self._outages():
-            self.client.set_registered_model_alias(use_case, alias, version)
-
-    def delete_alias(self, use_case: str, alias: str) -> None:
-        """Remove an alias."""
-        with self._outages():
-            self.client.delete_registered_model_alias(use_case, alias)
-
-    def alias_version(self, use_case: str, alias: str) -> str | None:
-        """Return the version that an alias points at, or None."""
-        # The one way that always knows the aliases; search results may lack them.
-        found = self._find(self.client.get_model_version_by_alias, use_case, alias)
-        return None if found is None else str(found.version)
-
-    def version_tags(self, use_case: str, version: str) -> dict[str, str]:
-        """Return the tags of a registered version; none when there is no such version."""
-        found = self._find(self.client.get_model_version, use_case, version)
-        return {} if found is None else dict(found.tags)
-
-    def version_model(self, use_case: str, version: str) -> LoggedModel:
-        """Return the files of a registered version."""
-        found = self._find(self.client.get_model_version, use_case, version)
-        if found is None:
-            raise NotFound(f"MLflow has no version {version} of {use_case}; see the ledger")
-        return LoggedModel(uri=found.source, sha256=found.tags.get(MODEL_HASH, ""))

@@ -35,7 +35,7 @@ _ONE_AT_A_TIME = 15
 _MODEL_FILE, _ABOUT_FILE = "model.skops", "MLmodel"
 # A model that takes longer to load and to be asked is beyond every budget.
 _PATIENCE_SECONDS = 600
-_LOGGED, _MEMORY = "artefact.one_ms", "artefact.memory_mb"
+_MEMORY = "artefact.memory_mb"
 
 
 class Question(BaseModel):
@@ -103,10 +103,11 @@ def check_saved(use_case: UseCase, run_id: str, registry: Registry, *, threads: 
             f"{', '.join(rows)}. What is saved is what would be used, so it goes no further; look for state "
             "that the estimator does not save"
         )
-    if _LOGGED not in registry.run(run_id).data.metrics:
-        # Of a process that has done more than this, the memory says nothing of the model.
-        told = {name: value for name, value in saved.metrics.items() if fresh or name != _MEMORY}
-        registry.log_to_run(run_id, metrics=told, tags={})
+    kept = registry.run(run_id).data.metrics
+    # Of a process that has done more than this, the memory says nothing of the model.
+    told = {name: value for name, value in saved.metrics.items() if fresh or name != _MEMORY}
+    if new := {name: value for name, value in told.items() if name not in kept}:
+        registry.log_to_run(run_id, metrics=new, tags={})
 
 
 def _asked_afresh(question: Question, uri: str, threads: int) -> Saved:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from include.registry import IMPORTANCE_FILE, PROFILE_FILE, REFERENCE_FILE, LoggedModel, Registry
+from include.model_versions import LoggedModel
+from include.registry import IMPORTANCE_FILE, PROFILE_FILE, REFERENCE_FILE, Registry
 from include.stats.score_bins import Bins, pooled
 
 if TYPE_CHECKING:

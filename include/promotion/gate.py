@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from include.decisions import Ruling, Verdict
-from include.registry import LoggedModel
+from include.model_versions import LoggedModel
 from include.use_case_sections import Promotion
 
 RULE = (

@@ -11,9 +11,10 @@ from include.champions import ROLLBACK, Champion, champions_of, newest_champion,
 from include.decisions import Decision, Ruling, Subject, Verdict, decide
 from include.errors import GateRefused, NotFound
 from include.feature_sets import load_feature_sets
+from include.model_versions import LoggedModel
+from include.promotion.deciding import decided
 from include.promotion.pointing import point_at_champion
 from include.promotion.stage import effective_from
-from include.registry import LoggedModel
 from include.use_case import UseCase
 from include.use_case_sections import Promotion
 from include.workspace import Workspace
@@ -102,18 +103,18 @@ def roll_back(
         ArtefactCorrupted: the version's files differ from what was trained.
     """
     ledger, name = workspace.ledger, use_case.name
-    champion = newest_champion(ledger, name)
-    if champion is None:
-        raise NotFound(f"{name} has no champion to roll back; train one with the DAG {name}.train")
-    newest = ledger.get(champion.decision_id)
-    same_request = bool(request) and newest.evidence.get("request") == request
-    if same_request or to == champion.version:
-        point_at_champion(name, workspace)
-        return newest
-    target = _target(use_case, champion, to, workspace)
-    evidence = _evidence(use_case, champion, target, reason=reason, request=request, workspace=workspace)
-    decision = ledger.append(
-        decide(
+
+    def ruled() -> Decision:
+        champion = newest_champion(ledger, name)
+        if champion is None:
+            raise NotFound(f"{name} has no champion to roll back; train one with the DAG {name}.train")
+        newest = ledger.get(champion.decision_id)
+        same_request = bool(request) and newest.evidence.get("request") == request
+        if same_request or to == champion.version:
+            return newest
+        target = _target(use_case, champion, to, workspace)
+        evidence = _evidence(use_case, champion, target, reason=reason, request=request, workspace=workspace)
+        return decide(
             gate=ROLLBACK,
             subject=Subject(use_case=name, as_of=evidence.effective_from, actor=actor),
             ruling=check(evidence, use_case.promotion),
@@ -121,13 +122,23 @@ def roll_back(
             policy=use_case.promotion,
             data_refs=[f"models:/{name}/{target.version}"],
         )
-    )
+
+    decision = decided(name, ledger, ruled)
     if not decision.verdict.opens:
         raise GateRefused(gate=ROLLBACK, decision_id=decision.id, reasons=decision.reasons)
     point_at_champion(name, workspace)
-    for version, run_id in ((target.version, target.run_id), (champion.version, champion.run_id)):
+    for version, run_id in _concerned(decision):
         write_card(use_case, version=version, run_id=run_id, workspace=workspace)
     return decision
+
+
+def _concerned(decision: Decision) -> list[tuple[str, str]]:
+    """Return version and run of the model that came into use, and of the one that it replaced."""
+    evidence = decision.evidence
+    found = [(evidence["version"], evidence["run_id"])]
+    if decision.gate == ROLLBACK:
+        found.append((evidence["withdrawn_version"], evidence["withdrawn_run_id"]))
+    return found
 
 
 def _evidence(

@@ -8,6 +8,7 @@ from include.champions import GATE, Champion, newest_champion, withdrawn
 from include.decisions import Decision, Subject, decide
 from include.errors import GateRefused
 from include.promotion import approving, gate
+from include.promotion.deciding import decided
 from include.promotion.pointing import point_at_champion
 from include.registry import CHALLENGER, FEATURES_TAG, MODEL_TAG
 from include.use_case import UseCase
@@ -29,7 +30,7 @@ def promote(
 ) -> Decision:
     """Make a candidate the champion if the gate opens.
 
-    The decision is recorded before the alias moves. Killed between the two, the task sets the alias when it
+    The decision is recorded before the alias moves. Killed between the two, the task does the rest when it
     runs again, and until then maintenance reports that the two differ.
 
     Raises:
@@ -38,22 +39,22 @@ def promote(
         ArtefactCorrupted: the model's files differ from what was trained.
     """
     registry, ledger, name = workspace.registry, workspace.ledger, use_case.name
-    champion = newest_champion(ledger, name)
-    if champion is not None and champion.run_id == run_id:
-        point_at_champion(name, workspace)
-        return ledger.get(champion.decision_id)
-    evidence = _evidence(
-        use_case,
-        champion,
-        version=version,
-        run_id=run_id,
-        as_of=as_of,
-        evaluation_id=evaluation_id,
-        approval_id=approval_id,
-        workspace=workspace,
-    )
-    decision = ledger.append(
-        decide(
+
+    def ruled() -> Decision:
+        champion = newest_champion(ledger, name)
+        if champion is not None and champion.run_id == run_id:
+            return ledger.get(champion.decision_id)
+        evidence = _evidence(
+            use_case,
+            champion,
+            version=version,
+            run_id=run_id,
+            as_of=as_of,
+            evaluation_id=evaluation_id,
+            approval_id=approval_id,
+            workspace=workspace,
+        )
+        return decide(
             gate=GATE,
             subject=Subject(use_case=name, as_of=as_of, actor=actor),
             ruling=gate.check(evidence, use_case.promotion),
@@ -61,7 +62,8 @@ def promote(
             policy=use_case.promotion,
             data_refs=[f"models:/{name}/{version}"],
         )
-    )
+
+    decision = decided(name, ledger, ruled)
     if not decision.verdict.opens:
         raise GateRefused(gate=GATE, decision_id=decision.id, reasons=decision.reasons)
     point_at_champion(name, workspace)

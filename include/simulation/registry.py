@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from include.errors import ConfigurationError, NotFound
 from include.hashing import digest, digest_bytes
-from include.registry import MODEL_HASH, TRAINING_KEY, LoggedModel, Registry
+from include.model_versions import MODEL_HASH, LoggedModel
+from include.registry import TRAINING_KEY, Registry
 from include.settings import Settings
 
 if TYPE_CHECKING:

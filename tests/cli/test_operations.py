@@ -12,7 +12,7 @@ from include.alerts.gate import WATCHED
 from include.artefacts import Seal
 from include.champions import newest_champion
 from include.ledger import Ledger
-from include.registry import LoggedModel
+from include.model_versions import LoggedModel
 from include.replay import GATES
 from include.settings import Settings
 from tests.cli.lifecycle_fixture import Installation, filled

@@ -8,8 +8,8 @@ from include import partitions
 from include.champions import GATE, champion_at, newest_champion
 from include.decisions import Subject, Verdict, decide
 from include.ledger import Ledger
+from include.model_versions import LoggedModel
 from include.promotion.gate import PromotionEvidence, check
-from include.registry import LoggedModel
 from include.use_case_sections import Promotion
 
 

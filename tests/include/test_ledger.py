@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from include import ledger as module
 from include.decisions import Ruling, Subject, Verdict, decide, fingerprint_of
 from include.errors import ConfigurationError, LedgerCorrupted, NotFound, Outage
 from include.hashing import canonical_json
 from include.ledger import GENESIS, Ledger
+from include.ledger_rows import decisions_table, row_hash
 
-COLUMNS = [column.name for column in module._decisions.columns]
+COLUMNS = [column.name for column in decisions_table.columns]
 PROCESSES, EACH = 8, 12
 
 
@@ -107,6 +107,20 @@ def test_a_ruling_that_comes_back_is_a_new_fact(ledger):
     assert ledger.verify()[0] == 3
 
 
+def test_a_decision_that_rests_on_another_is_recorded_only_while_that_is_the_newest(ledger):
+    gates = ("promotion", "rollback")
+    assert ledger.newest_id("uc", gates) is None
+    first = ledger.append_if_newest(decision(1, gate="promotion"), of=gates, newest=None)
+    ledger.append(decision(2, gate="promotion", use_case="other"))
+    ledger.append(decision(3, gate="ingestion"))
+    assert ledger.newest_id("uc", gates) == first.id
+    assert ledger.append_if_newest(decision(4, gate="rollback"), of=gates, newest=None) is None
+    second = ledger.append_if_newest(decision(4, gate="rollback"), of=gates, newest=first.id)
+    assert ledger.append_if_newest(decision(5, gate="promotion"), of=gates, newest=first.id) is None
+    assert [found.id for found in ledger.find(use_case="uc", gate=gates)] == [second.id, first.id]
+    assert ledger.verify()[0] == 4
+
+
 @given(st.lists(st.integers(0, 2), max_size=10))
 @examples(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_ledger_holds_the_changes_and_nothing_else(tmp_path_factory, numbers):
@@ -192,15 +206,15 @@ def rewrite(file, *, sequences):
         rows = "SELECT previous_hash, payload, recorded_at FROM decisions WHERE sequence = ?"
         previous, payload, at = connection.execute(rows, [3]).fetchone()
         payload = payload.replace('"code_version":"', '"code_version":"forged-')
-        previous = module._row_hash(previous, payload, at)
+        previous = row_hash(previous, payload, at)
         change = "UPDATE decisions SET payload = ?, hash = ? WHERE sequence = 3"
         connection.execute(change, [payload, previous])
         connection.execute("UPDATE decisions SET previous_hash = ? WHERE sequence = 4", [previous])
         for sequence in sequences:
             _, payload, at = connection.execute(rows, [sequence]).fetchone()
             change = "UPDATE decisions SET previous_hash = ?, hash = ? WHERE sequence = ?"
-            connection.execute(change, [previous, module._row_hash(previous, payload, at), sequence])
-            previous = module._row_hash(previous, payload, at)
+            connection.execute(change, [previous, row_hash(previous, payload, at), sequence])
+            previous = row_hash(previous, payload, at)
     connection.close()
 
 
@@ -247,7 +261,7 @@ def test_a_decision_of_another_release_still_verifies(five, file):
         "pass",
         fingerprint_of(content),
     ]
-    values += [payload, now, head, module._row_hash(head, payload, now)]
+    values += [payload, now, head, row_hash(head, payload, now)]
     with sqlite3.connect(file) as connection:
         connection.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
     connection.close()

@@ -11,7 +11,8 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, TEMPORARILY_UN
 from sqlalchemy.exc import OperationalError
 
 from include.errors import ArtefactCorrupted, NotFound, Outage
-from include.registry import CHAMPION, MODEL_HASH, MODEL_TAG, LoggedModel
+from include.model_versions import MODEL_HASH, LoggedModel
+from include.registry import CHAMPION, MODEL_TAG
 
 
 @pytest.fixture
@@ -48,6 +49,23 @@ def test_a_run_is_registered_once(champion, tmp_path):
     tags = registry.client.get_model_version("flights", "2").tags
     assert tags["airlock.as_of"] == "x"
     assert tags[MODEL_HASH] == model.sha256
+
+
+def test_of_two_processes_that_register_a_run_at_once_one_version_stays(champion, monkeypatch):
+    workspace, model = champion
+    registry = workspace.registry
+    run_id = registry.client.create_run(registry.experiment_id("flights")).info.run_id
+    create = registry.client.create_model_version
+
+    def overtaken(*arguments, **named):
+        create(*arguments, **named)
+        return create(*arguments, **named)
+
+    monkeypatch.setattr(registry.client, "create_model_version", overtaken)
+    first = registry.register("flights", model=model, run_id=run_id, tags={})
+    assert [version.version for version in registry.client.search_model_versions(f"run_id = '{run_id}'")] == [
+        first
+    ]
 
 
 def test_an_alias_is_read_where_it_was_set(champion):

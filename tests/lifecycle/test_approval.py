@@ -84,8 +84,8 @@ class Waiting:
     def _asked(self, run_id: str) -> bool:
         """Return whether the scheduler has seen that the process that asked has ended.
 
-        A person takes longer. Of an answer that comes before, Airflow 3.3 thinks that the task was killed, and
-        asks again (apache/airflow#67287, #72716).
+        A person takes longer. Of an answer that comes before, Airflow 3.3 thinks that the task was killed,
+        and asks again (apache/airflow#67287, #72716).
         """
         log = (self.settings.home / "logs" / "scheduler.log").read_text(encoding="utf-8")
         ended = (line for line in log.splitlines() if "TaskInstance Finished" in line and run_id in line)

@@ -15,7 +15,8 @@ import yaml
 
 from include.artefacts import SIGNATURE, TRUSTED_TYPES, Seal, model_digest
 from include.errors import ArtefactCorrupted
-from include.registry import LoggedModel, Registry
+from include.model_versions import LoggedModel
+from include.registry import Registry
 from include.settings import PROJECT_ROOT, Settings
 from tests.security.test_input import CODE
 

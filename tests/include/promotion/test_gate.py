@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from include import partitions
 from include.decisions import Verdict
+from include.model_versions import LoggedModel
 from include.promotion.gate import PromotionEvidence, check
-from include.registry import LoggedModel
 from include.use_case_sections import Approval, Promotion
 
 SOUND = PromotionEvidence(

@@ -103,6 +103,36 @@ def test_a_decision_that_comes_in_between_is_not_undone_by_the_alias_of_the_one_
     assert alias(two) == newest_champion(two.ledger, "flights").version == "1"
 
 
+def overtaken_by(two, monkeypatch, other_decides):
+    """Let another process decide between what the next decision rests on and its record, once."""
+    record, waiting = two.ledger.append_if_newest, [other_decides]
+
+    def append(*arguments, **named):
+        if waiting:
+            waiting.pop()()
+        return record(*arguments, **named)
+
+    monkeypatch.setattr(two.ledger, "append_if_newest", append)
+
+
+def test_a_promotion_that_slips_in_before_the_record_is_what_the_rollback_takes_out_of_use(
+    two, easy, homes, open_home, monkeypatch
+):
+    other = open_home(two.settings.home)
+    overtaken_by(two, monkeypatch, lambda: homes.promoted(easy, LATEST, other))
+    decision = rolled_back(two, easy, to="1")
+    assert decision.evidence["withdrawn_version"] == "3"
+    assert [taken.evidence["version"] for taken in withdrawn(two.ledger, "flights").values()] == ["1"]
+    assert alias(two) == newest_champion(two.ledger, "flights").version == "1"
+
+
+def test_of_two_that_ask_for_the_same_at_once_the_second_finds_the_first(two, easy, open_home, monkeypatch):
+    other, made = open_home(two.settings.home), []
+    overtaken_by(two, monkeypatch, lambda: made.append(rolled_back(other, easy, to="1")))
+    assert rolled_back(two, easy, to="1").id == made[0].id
+    assert len(two.ledger.find(use_case="flights", gate="rollback")) == 1
+
+
 def test_the_withdrawn_version_is_not_promoted_again_but_a_person_may_bring_it_back(two, easy):
     run_id = newest_champion(two.ledger, "flights").run_id
     taken = rolled_back(two, easy)

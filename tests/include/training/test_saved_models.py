@@ -43,6 +43,13 @@ def test_a_fresh_process_gives_the_same_answers_and_tells_what_they_cost(saved):
     assert checked(saved, fresh) == found, "a run keeps the figures that it was judged by"
 
 
+def test_what_a_killed_evaluation_did_not_log_is_logged_by_the_next(saved):
+    saved.workspace.registry.log_to_run(saved.run_id, metrics={"artefact.one_ms": 5.0}, tags={})
+    found = checked(saved)
+    assert set(found) == {"load_s", "one_ms", "bulk_s"}
+    assert found["one_ms"] == 5.0
+
+
 def test_in_this_process_the_memory_says_nothing(saved):
     assert set(checked(saved)) == {"load_s", "one_ms", "bulk_s"}
 
