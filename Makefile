@@ -14,7 +14,7 @@ BIN := .venv/bin
 WEEKS ?= 8
 ONCE ?=
 
-.PHONY: help install demo demo-stop up-local down-local topology chaos test lint types audit unit lifecycle bench gate-faults docs pods lock clean
+.PHONY: help install demo demo-stop up-local down-local topology chaos test suite lint types audit unit lifecycle bench gate-faults docs pods lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,7 +50,11 @@ topology: install ## two weeks on what `make up-local` starts, compared with the
 chaos: install ## break every stage and every server hundreds of times and print what was broken; takes an hour
 	CHAOS=all $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/chaos
 
-test: install lint types ## everything that CI runs: lint, types, and all tests, files side by side
+test: install ## everything that CI runs: lint, types, and all tests, files side by side
+	@$(MAKE) --no-print-directory -j 2 lint types suite
+
+# Types are looked at on one core: tests begin beside it.
+suite: install
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: install ## style and common mistakes

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LANDED = ("2013-01-01", "2013-02-12")
-_LONGEST = ("lifecycle/test_airflow", "lifecycle/", "simulation/test_agreement", "tests/corpus/")
+_LONGEST = (
+    "lifecycle/test_airflow",
+    "lifecycle/",
+    "simulation/test_agreement",
+    "tests/chaos/",
+    "tests/corpus/",
+)
 
 # The same examples in every run, so that a failure is of the change it came with;
 # `HYPOTHESIS_PROFILE=explore` looks for new ones.

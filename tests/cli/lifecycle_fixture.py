@@ -1,11 +1,12 @@
 """A small but real installation: seven days of flights, two champions, one refused batch.
 
-Built once per process; tests that change something work on a copy.
+Built once; tests that change something work on a copy.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import warnings
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 import yaml
 from click.testing import CliRunner, Result
+from filelock import FileLock
 
 from cli.landing import land_flights
 from cli.main import main
@@ -83,16 +85,32 @@ class Installation:
 
 
 def filled(base: Path) -> Installation:
-    """Return the installation of this process, built under a folder when it is asked for the first time."""
+    """Return the installation of these tests, built when it is asked for the first time.
+
+    Workers that run tests side by side share one.
+
+    Args:
+        base: a folder that pytest made for the one who asks.
+    """
     if not _built:
-        found = Installation(base / "home", base / "use_cases")
-        declare(found.use_cases)
-        with warnings.catch_warnings():
-            # Heavy libraries warn of themselves while they are imported; that is theirs to mend.
-            warnings.simplefilter("ignore")
-            _live(found.workspace)
+        shared = base.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        found = Installation(shared / "filled" / "home", shared / "filled" / "use_cases")
+        with FileLock(shared / "filled.lock"):
+            if not (shared / "filled.done").exists():
+                # What a worker that was killed left half is begun anew.
+                shutil.rmtree(shared / "filled", ignore_errors=True)
+                _build(found)
+                (shared / "filled.done").touch()
         _built.append(found)
     return _built[0]
+
+
+def _build(found: Installation) -> None:
+    declare(found.use_cases)
+    with warnings.catch_warnings():
+        # Heavy libraries warn of themselves while they are imported; that is theirs to mend.
+        warnings.simplefilter("ignore")
+        _live(found.workspace)
 
 
 def set_aside(live: Installation, day: str, rows: list[int]) -> None:

@@ -63,9 +63,9 @@ def test_of_two_processes_that_register_a_run_at_once_one_version_stays(champion
 
     monkeypatch.setattr(registry.client, "create_model_version", overtaken)
     first = registry.register("flights", model=model, run_id=run_id, tags={})
-    assert [version.version for version in registry.client.search_model_versions(f"run_id = '{run_id}'")] == [
-        first
-    ]
+    assert [
+        str(found.version) for found in registry.client.search_model_versions(f"run_id = '{run_id}'")
+    ] == [first]
 
 
 def test_an_alias_is_read_where_it_was_set(champion):
