@@ -43,6 +43,12 @@ _LIBRARIES = {
 # Settings that no child process needs; the password lies in the file that Airflow reads.
 _PRIVATE = {"airflow_password", "api_token"}
 
+# A task that waits for its turn is in nobody's way: no number of times that it is queued anew fails it.
+_QUEUED_ANEW_WITHOUT_END = "1000000000"
+
+# For how long a token that has run out is taken: clocks differ, and a busy scheduler checks its queue late.
+_LEEWAY_SECONDS = 60
+
 # How long a writer waits for another one before SQLite says "database is locked".
 _SQLITE_PATIENCE_SECONDS = 60
 
@@ -155,6 +161,8 @@ def _execution(settings: Settings) -> dict[str, dict[str, str]]:
             # seconds, not after five minutes; a restart of the database takes less.
             "task_instance_heartbeat_timeout": "90",
             "orphaned_tasks_check_interval": "60",
+            # Airflow's default, two, would end what waits half an hour for room on a crowded cluster.
+            "num_stuck_in_queued_retries": _QUEUED_ANEW_WITHOUT_END,
         },
         "sdk": {"coordinators": json.dumps(coordinators), "queue_to_coordinator": json.dumps(queues)},
     }
@@ -165,13 +173,16 @@ def _execution(settings: Settings) -> dict[str, dict[str, str]]:
             "delete_worker_pods": "True",
         }
     if broker := settings.celery_broker_url.get_secret_value():
-        options["core"] = {"executor": "CeleryExecutor", **fork}
+        # Of each scheduler: what finds no slot waits in Airflow's database, not in Celery's queue.
+        slots = settings.task_slots * settings.celery_workers
+        options["core"] = {"executor": "CeleryExecutor", "parallelism": str(slots), **fork}
         # What a worker had taken and not begun when it was killed is nobody's: Redis would give it out again
-        # after a day. A task that only waits for its turn loses nothing by being queued anew.
+        # after a day. A task that only waits for its turn loses nothing by being queued anew, but its token
+        # runs out at the same time: a worker that takes it before it is queued anew has a task that fails.
+        # The check has to come sooner than the leeway of tokens ends, see `_identity`.
         options["scheduler"] |= {
             "task_queued_timeout": "120",
-            "task_queued_timeout_check_interval": "30",
-            "num_stuck_in_queued_retries": "20",
+            "task_queued_timeout_check_interval": "5",
         }
         options["celery"] = {
             "broker_url": broker,
@@ -226,7 +237,7 @@ def _identity(settings: Settings) -> dict[str, dict[str, str]]:
             "simple_auth_manager_passwords_file": str(passwords_file(settings.home)),
         },
         "api": {"secret_key": keys.api_secret},
-        "api_auth": {"jwt_secret": keys.jwt_secret},
+        "api_auth": {"jwt_secret": keys.jwt_secret, "jwt_leeway": str(_LEEWAY_SECONDS)},
     }
 
 
