@@ -28,6 +28,7 @@ S3_QUESTIONS: dict[str, Callable[[Workspace, Path], Any]] = {
     "put": lambda workspace, _: workspace.landing.put("x", b"1"),
     "put if absent": lambda workspace, _: workspace.landing.put_if_absent("x", b"1"),
     "find a table": lambda workspace, _: workspace.lake.find("flights", "batches"),
+    "find a version of a table": lambda workspace, _: workspace.lake.find("flights", "batches", 3),
 }
 MLFLOW_QUESTIONS: dict[str, Callable[[Workspace, Path], Any]] = {
     "champion": lambda workspace, _: workspace.registry.alias_version("flights", "champion"),
