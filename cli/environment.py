@@ -46,9 +46,6 @@ _PRIVATE = {"airflow_password", "api_token"}
 # A task that waits for its turn is in nobody's way: no number of times that it is queued anew fails it.
 _QUEUED_ANEW_WITHOUT_END = "1000000000"
 
-# For how long a token that has run out is taken: clocks differ, and a busy scheduler checks its queue late.
-_LEEWAY_SECONDS = 60
-
 # How long a writer waits for another one before SQLite says "database is locked".
 _SQLITE_PATIENCE_SECONDS = 60
 
@@ -177,9 +174,9 @@ def _execution(settings: Settings) -> dict[str, dict[str, str]]:
         slots = settings.task_slots * settings.celery_workers
         options["core"] = {"executor": "CeleryExecutor", "parallelism": str(slots), **fork}
         # What a worker had taken and not begun when it was killed is nobody's: Redis would give it out again
-        # after a day. A task that only waits for its turn loses nothing by being queued anew, but its token
-        # runs out at the same time: a worker that takes it before it is queued anew has a task that fails.
-        # The check has to come sooner than the leeway of tokens ends, see `_identity`.
+        # after hours. A task that only waits for its turn loses nothing by being queued anew. Its token runs
+        # out at the same time, ten seconds of leeway aside: who takes it later has a task that fails, so the
+        # check comes often.
         options["scheduler"] |= {
             "task_queued_timeout": "120",
             "task_queued_timeout_check_interval": "5",
@@ -194,6 +191,9 @@ def _execution(settings: Settings) -> dict[str, dict[str, str]]:
             # One process asks for the state of all tasks; more cost more than they save.
             "sync_parallelism": "1",
         }
+        # Of a task that ended in the moment in which its worker was killed nobody tells the scheduler, and it
+        # holds a slot. Given out again, it is refused, and the slot is free; none may run as long as this.
+        options["celery_broker_transport_options"] = {"visibility_timeout": str(3 * 3600)}
     return options
 
 
@@ -237,7 +237,7 @@ def _identity(settings: Settings) -> dict[str, dict[str, str]]:
             "simple_auth_manager_passwords_file": str(passwords_file(settings.home)),
         },
         "api": {"secret_key": keys.api_secret},
-        "api_auth": {"jwt_secret": keys.jwt_secret, "jwt_leeway": str(_LEEWAY_SECONDS)},
+        "api_auth": {"jwt_secret": keys.jwt_secret},
     }
 
 
