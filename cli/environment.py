@@ -43,6 +43,9 @@ _LIBRARIES = {
 # Settings that no child process needs; the password lies in the file that Airflow reads.
 _PRIVATE = {"airflow_password", "api_token"}
 
+# A task that waits for its turn is in nobody's way: no number of times that it is queued anew fails it.
+_QUEUED_ANEW_WITHOUT_END = "1000000000"
+
 # How long a writer waits for another one before SQLite says "database is locked".
 _SQLITE_PATIENCE_SECONDS = 60
 
@@ -155,6 +158,8 @@ def _execution(settings: Settings) -> dict[str, dict[str, str]]:
             # seconds, not after five minutes; a restart of the database takes less.
             "task_instance_heartbeat_timeout": "90",
             "orphaned_tasks_check_interval": "60",
+            # Airflow's default, two, would end what waits half an hour for room on a crowded cluster.
+            "num_stuck_in_queued_retries": _QUEUED_ANEW_WITHOUT_END,
         },
         "sdk": {"coordinators": json.dumps(coordinators), "queue_to_coordinator": json.dumps(queues)},
     }
@@ -165,13 +170,16 @@ def _execution(settings: Settings) -> dict[str, dict[str, str]]:
             "delete_worker_pods": "True",
         }
     if broker := settings.celery_broker_url.get_secret_value():
-        options["core"] = {"executor": "CeleryExecutor", **fork}
+        # Of each scheduler: what finds no slot waits in Airflow's database, not in Celery's queue.
+        slots = settings.task_slots * settings.celery_workers
+        options["core"] = {"executor": "CeleryExecutor", "parallelism": str(slots), **fork}
         # What a worker had taken and not begun when it was killed is nobody's: Redis would give it out again
-        # after a day. A task that only waits for its turn loses nothing by being queued anew.
+        # after hours. A task that only waits for its turn loses nothing by being queued anew. Its token runs
+        # out at the same time, ten seconds of leeway aside: who takes it later has a task that fails, so the
+        # check comes often.
         options["scheduler"] |= {
             "task_queued_timeout": "120",
-            "task_queued_timeout_check_interval": "30",
-            "num_stuck_in_queued_retries": "20",
+            "task_queued_timeout_check_interval": "5",
         }
         options["celery"] = {
             "broker_url": broker,
@@ -183,6 +191,9 @@ def _execution(settings: Settings) -> dict[str, dict[str, str]]:
             # One process asks for the state of all tasks; more cost more than they save.
             "sync_parallelism": "1",
         }
+        # Of a task that ended in the moment in which its worker was killed nobody tells the scheduler, and it
+        # holds a slot. Given out again, it is refused, and the slot is free; none may run as long as this.
+        options["celery_broker_transport_options"] = {"visibility_timeout": str(3 * 3600)}
     return options
 
 

@@ -94,6 +94,7 @@ class Topology:
         ports = free_ports(5 + 2 * len(WEED_PARTS))
         api, execution, mlflow, postgres, redis, *weed = ports
         self.shared = _shared(self.settings, api=api, execution=execution, mlflow=mlflow, s3=weed[-2])
+        self.shared = self.shared.model_copy(update={"celery_workers": self.workers})
         secret_files.write_addresses(
             self.secrets,
             secret_files.Addresses(postgres=f"127.0.0.1:{postgres}", redis=f"127.0.0.1:{redis}"),

@@ -72,10 +72,14 @@ class Ledger:
         try:
             with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
                 yield connection
-        except (sa.exc.OperationalError, OSError) as error:
-            reason = getattr(error, "orig", error)
-            raise Outage(f"The ledger at {self._url!r} does not answer: {reason}") from error
-        except sa.exc.DatabaseError as error:
+        except OSError as error:
+            raise Outage(f"The ledger at {self._url!r} does not answer: {error}") from error
+        except sa.exc.DBAPIError as error:
+            # Where a server goes away, PostgreSQL's driver does not always say so by the kind of its error.
+            if isinstance(error, sa.exc.OperationalError) or error.connection_invalidated:
+                raise Outage(f"The ledger at {self._url!r} does not answer: {error.orig}") from error
+            if not isinstance(error, sa.exc.DatabaseError):
+                raise
             raise LedgerCorrupted(
                 f"The ledger at {self._url!r} cannot be read: {error.orig}. Restore it from a backup"
             ) from error

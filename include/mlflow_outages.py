@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 from include.errors import Outage
 
 _LOGIN = re.compile("//[^/@ ]*@")
-_OUTAGE_CODES = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}
+# The last one is what MLflow calls a 404 that is not its own: a proxy says so before a server that is down.
+_OUTAGE_CODES = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "ENDPOINT_NOT_FOUND"}
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from include.errors import NotFound
@@ -39,14 +39,15 @@ class RunFiles(ABC):
             self.client.log_artifacts(run_id, folder)
 
     def file(self, run_id: str, name: str) -> bytes:
-        """Return one of the files of a run; `NotFound` when it has none of that name."""
-        from mlflow.exceptions import MlflowException
-
+        """Return one of the files of a run; `NotFound` when it has none of that name, or there is no run."""
+        self.run(run_id)
+        # A download from a store that does not answer fails with the same error as one of an absent file.
+        inside = str(PurePosixPath(name).parent)
         with self._outages(), tempfile.TemporaryDirectory() as folder:
-            try:
-                return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
-            except (MlflowException, OSError) as error:
-                raise NotFound(f"Run {run_id} has no file {name}; Airlock did not train it") from error
+            listed = self.client.list_artifacts(run_id, None if inside == "." else inside)
+            if name not in {file.path for file in listed}:
+                raise NotFound(f"Run {run_id} has no file {name}; Airlock did not train it")
+            return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
 
     def log_nested_run(
         self, run_id: str, *, name: str, params: Mapping[str, Any], metrics: Mapping[str, float], status: str

@@ -138,6 +138,9 @@ class Settings(BaseSettings):
     celery_broker_url: SecretStr = Field(
         SecretStr(""), description="Redis URL of the queue to Celery workers; empty: LocalExecutor"
     )
+    celery_workers: int = Field(
+        2, ge=1, description="Celery workers altogether; no more tasks are queued than all of them have slots"
+    )
     training_queue: str = Field(
         "default",
         description="Celery queue of trainings, for workers with more memory, see docs/production.md",

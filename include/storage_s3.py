@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _CONFLICT_ATTEMPTS = 6
 _CONFLICT, _TAKEN = 409, 412  # HTTP statuses of a conditional put
+_ABSENT = 404
 
 
 class S3Store(ObjectStore):
@@ -78,7 +79,7 @@ class S3Store(ObjectStore):
             return self._put_if_absent(key, content)
 
     def download(self, key: str, path: Path) -> None:
-        with _s3_errors(self.address(key)), path.open("xb") as file:
+        with _s3_errors(self.address(key)), self._absence_confirmed(key), path.open("xb") as file:
             self._client.download_fileobj(self._bucket, self._key(key), file)
 
     def _put_new(self, key: str, content: bytes | BinaryIO, *, last: bool) -> int:
@@ -109,12 +110,27 @@ class S3Store(ObjectStore):
         return True
 
     def size(self, key: str) -> int:
-        with _s3_errors(self.address(key)):
+        with _s3_errors(self.address(key)), self._absence_confirmed(key):
             return self._client.head_object(Bucket=self._bucket, Key=self._key(key))["ContentLength"]
 
     def modified(self, key: str) -> datetime:
-        with _s3_errors(self.address(key)):
+        with _s3_errors(self.address(key)), self._absence_confirmed(key):
             return self._client.head_object(Bucket=self._bucket, Key=self._key(key))["LastModified"]
+
+    @contextmanager
+    def _absence_confirmed(self, key: str) -> Iterator[None]:
+        """Ask with GET, too, where HEAD found nothing: its answers give no reason.
+
+        A proxy says 404 as well, while the server behind it is being started.
+        """
+        from botocore.exceptions import ClientError
+
+        try:
+            yield
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == _ABSENT:
+                self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"].close()
+            raise
 
     def list(self, prefix: str = "") -> list[str]:
         # The slash keeps out the neighbours: `up` is also the beginning of `upstream`.
@@ -157,7 +173,7 @@ def _s3_errors(address: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in {"NoSuchKey", "404", "NotFound"}:
+        if code == "NoSuchKey":
             raise NotFound(f"There is no file {address}") from error
         raise Outage(f"S3 answered {code!r} for {address}: {error}") from error
     except BotoCoreError as error:

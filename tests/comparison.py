@@ -134,8 +134,10 @@ def told(workspace: Workspace, use_case: str, *, copied_from: Sequence[Workspace
     roots = [root for home in homes for root in (home.settings.lake, home.settings.landing)]
     found = []
     for one in workspace.ledger.find(use_case=use_case):
-        if one.gate == "alert" or (one.gate == "retraining" and one.partition is None):
-            continue  # alerts and the orders of persons, which only Airflow writes
+        ordered = one.gate == "retraining" and one.partition is None
+        judged = one.gate == "trigger_outcome" and one.evidence["asked_by"] == "person"
+        if one.gate == "alert" or ordered or judged:
+            continue  # alerts, the orders of persons and what became of them, which only Airflow writes
         content = one.model_dump(
             mode="json", include={"gate", "partition", "as_of", "verdict", "reasons", "rule"}
         )

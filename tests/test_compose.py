@@ -98,6 +98,12 @@ def test_a_part_is_given_the_secrets_that_it_needs_and_no_others(name: str) -> N
     assert given == components.secret_files(name)
 
 
+def test_the_scheduler_counts_on_as_many_workers_as_there_are() -> None:
+    workers = [name for name in PARTS if components.kind_of(name) == "worker"]
+    told = SERVICES["scheduler"]["environment"]["AIRLOCK_CELERY_WORKERS"]
+    assert told == f"${{AIRLOCK_CELERY_WORKERS:-{len(workers)}}}"
+
+
 def test_two_parts_share_no_volume() -> None:
     named = [
         volume.split(":")[0]

@@ -110,6 +110,11 @@ def test_every_public_setting_exists_and_none_is_a_secret() -> None:
     assert not re.search(r"://[^/]*:[^/]*@", "\n".join(lines))
 
 
+def test_the_scheduler_counts_on_as_many_workers_as_there_are() -> None:
+    given = dict(line.split("=", 1) for line in (DEPLOY / "kubernetes" / "airlock.env").read_text().split())
+    assert int(given["AIRLOCK_CELERY_WORKERS"]) == CELERY["workers"]["replicas"]
+
+
 def test_a_task_runs_what_the_executor_says_and_nothing_else() -> None:
     settings = Settings(_env_file=None)
     told = ("python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string", "{}")

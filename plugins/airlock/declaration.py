@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 KEY_FORMAT = "%Y-%m-%d"
 MAINTENANCE_DAG_ID = "airlock.maintenance"
 
+# A store that is away raises `Outage`, also where a proxy says 404: tests/include/test_behind_a_proxy.py.
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
         RetryRule(

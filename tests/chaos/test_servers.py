@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -42,7 +43,7 @@ from tests.comparison import different_decisions, different_rows
 
 pytestmark = [
     pytest.mark.servers,
-    pytest.mark.timeout(3600),
+    pytest.mark.timeout(5000),
     pytest.mark.skipif(not WHOLE, reason="`make chaos` kills servers"),
 ]
 
@@ -64,11 +65,14 @@ BLOWS = [
     *(
         Blow(victim, "a day")
         for victim in (
-            "worker-1", *SERVERS, "scheduler", "execution-api", "api-server", "dag-processor", "triggerer",
+            "worker-1", *SERVERS, "mlflow", "scheduler", "execution-api", "api-server", "dag-processor",
+            "triggerer",
         )
     ),
     *(Blow(victim, "a training") for victim in ("worker-2", "mlflow", "execution-api", "postgres", "s3")),
 ]  # fmt: skip
+if _CHOSEN := os.environ.get("CHAOS_VICTIMS", ""):
+    BLOWS = [blow for blow in BLOWS if blow.victim in _CHOSEN.split(",")]
 BLOWS = BLOWS[: int(os.environ.get("CHAOS_BLOWS", len(BLOWS)))]
 DAYS = partitions.span("2013-01-06", partitions.shift("2013-01-05", len(BLOWS)))
 
@@ -103,17 +107,27 @@ def spread(use_cases: Path) -> Iterator[Topology]:
     # another where root runs tests, could not start again.
     with tempfile.TemporaryDirectory(prefix="airlock-spread-", ignore_cleanup_errors=True) as folder:
         settings = Settings(_env_file=None, home=Path(folder), use_cases_dir=use_cases)
-        with topology.running(settings, workers=2) as made:
-            yield made
+        # Whoever ends the tests, such as `timeout`, ends the servers too.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            with topology.running(settings, workers=2) as made:
+                yield made
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 @dataclass(frozen=True)
 class OnCall:
-    """Whoever looks after the installation: starts days and trainings, and clears what has failed."""
+    """Whoever looks after the installation: starts days and trainings, and clears what has failed.
+
+    Attributes:
+        cleared: the DAGs of the runs that were cleared, in order.
+    """
 
     api: AirflowApi
     workspace: Workspace
     spread: Topology
+    cleared: list[str] = field(default_factory=list)
 
     def started(self, dag: str, *, partition: str | None = None, conf: dict[str, str] | None = None) -> str:
         return self.api.trigger(f"flights.{dag}", partition_key=partition, conf=conf).run_id
@@ -125,14 +139,27 @@ class OnCall:
     def _runs(self, stage: str, day: str) -> list[DagRun]:
         found = self.api.runs(f"flights.{stage}", partition_key=day)
         if found and found[-1].state == "failed":
-            self.api.clear_failed(found[-1].dag_id, found[-1].run_id)
+            self._clear(found[-1])
         return found
+
+    def _clear(self, run: DagRun) -> None:
+        self.api.clear_failed(run.dag_id, run.run_id)
+        self.cleared.append(run.dag_id)
 
     def training_is_through(self, run_id: str) -> bool:
         run = self.api.run("flights.train", run_id)
         if run.state == "failed":
-            self.api.clear_failed(run.dag_id, run_id)
+            self._clear(run)
         return run.state == "success"
+
+    def under_way(self) -> list[str]:
+        """Return the tasks that are queued or running, with what they belong to."""
+        return [
+            f"{run.dag_id}.{task.task_id} {task.state}"
+            for run in self.api.runs("~", states=["running"])
+            for task in self.api.tasks(run.dag_id, run.run_id)
+            if task.state in {"queued", "running"}
+        ]
 
     def wait(self, through: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -191,11 +218,13 @@ def _keys_of_the_store(spread: Topology, monkeypatch: pytest.MonkeyPatch, _clean
 
 def kill(spread: Topology, victim: str) -> None:
     """Kill a part with all that it has forked, as if its machine had lost power, and start it again."""
-    for member in spread.running.process(victim).members():
-        with suppress(psutil.NoSuchProcess):
-            member.kill()
-    deadline = time.monotonic() + 120
-    while spread.running.process(victim).members():
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    # It may fork while it is being killed.
+    while members := spread.running.process(victim).members():
+        assert time.monotonic() < deadline, f"{victim} does not end: {members}"
+        for member in members:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
         time.sleep(0.05)
     spread.spawn(victim)
     while not spread.well(victim):
@@ -214,24 +243,28 @@ def test_a_killed_server_loses_and_doubles_nothing(
 ) -> None:
     seed = _SEED * 1000 + DAYS.index(day)
     instant = random.Random(seed).uniform(0.2, 6)  # noqa: S311 -- a seeded draw, no secret
+    cleared = len(on_call.cleared)
     if blow.during == "a training":
         on_call.started("ingest", partition=day)
         on_call.wait(lambda: on_call.day_is_through(day), day)
         conf = {"as_of": partitions.shift(day, 1), "reason": "chaos"}
         run_id = on_call.started("train", conf=conf)
         time.sleep(instant)
+        struck = on_call.under_way()
         kill(spread, blow.victim)
         on_call.wait(lambda: on_call.training_is_through(run_id), f"the training of {day}")
     else:
         on_call.started("ingest", partition=day)
         time.sleep(instant)
+        struck = on_call.under_way()
         kill(spread, blow.victim)
         on_call.wait(lambda: on_call.day_is_through(day), day)
     check(Workspace(spread.client()), "flights")
     matrix.record(
         stage=blow.victim.partition("-")[0] if blow.victim.startswith("worker") else blow.victim,
         fault="SIGKILL of the server",
-        place=f"{instant:.1f} s into {blow.during}",
+        place=f"{instant:.1f} s into {blow.during}: {', '.join(struck) or 'between tasks'}; "
+        f"cleared: {', '.join(on_call.cleared[cleared:]) or 'nothing'}",
         outcome="completed",
         seed=seed,
     )

@@ -6,6 +6,7 @@ import sqlite3
 from itertools import pairwise
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -343,6 +344,23 @@ def test_the_newest_decision_of_each_partition(ledger):
         "2013-01-08": 2,
     }
     assert list(newest) == ["2013-01-07", "2013-01-08"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "lost", "told"),
+    [
+        (sa.exc.OperationalError, False, Outage),
+        (sa.exc.DatabaseError, True, Outage),
+        (sa.exc.InterfaceError, True, Outage),
+        (sa.exc.DatabaseError, False, LedgerCorrupted),
+        (sa.exc.InterfaceError, False, sa.exc.InterfaceError),
+    ],
+)
+def test_a_connection_that_is_lost_is_an_outage_whatever_the_driver_calls_it(ledger, kind, lost, told):
+    """A corrupted ledger fails a task for good; a server that comes back does not."""
+    error = kind("SELECT 1", {}, Exception("SSL SYSCALL error: EOF detected"), connection_invalidated=lost)
+    with pytest.raises(told), ledger._connection():
+        raise error
 
 
 def test_a_file_that_is_no_ledger_is_said_plainly(file, ledger):

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import requests
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, TEMPORARILY_UNAVAILABLE
+from mlflow.protos.databricks_pb2 import ENDPOINT_NOT_FOUND, RESOURCE_DOES_NOT_EXIST, TEMPORARILY_UNAVAILABLE
 from sqlalchemy.exc import OperationalError
 
 from include.errors import ArtefactCorrupted, NotFound, Outage
@@ -217,6 +217,7 @@ ERRORS = {
     "a database that is away": (OperationalError("SELECT 1", {}, OSError("refused")), True),
     "an error of the server": (MlflowException("oops\nTraceback"), True),
     "a server that is starting": (MlflowException("later", error_code=TEMPORARILY_UNAVAILABLE), True),
+    "a 404 that is not MLflow's": (MlflowException("404", error_code=ENDPOINT_NOT_FOUND), True),
     "a wrong request": (MlflowException.invalid_parameter_value("no"), False),
     "no such thing": (MlflowException("no", error_code=RESOURCE_DOES_NOT_EXIST), False),
     "an error of ours": (KeyError("x"), False),
