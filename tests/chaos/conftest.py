@@ -11,7 +11,7 @@ import pytest
 
 from tests.chaos.matrix import Matrix
 from tests.chaos.stages import USE_CASE, WORKS, do, prepare
-from tests.cli.lifecycle_fixture import Installation, filled
+from tests.cli.lifecycle_fixture import Installation, empty, filled
 from tests.comparison import equal
 
 # `make chaos` breaks everything many times; `make test` each thing once or twice.
@@ -85,3 +85,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
         warnings.simplefilter("ignore")
         first = filled(tmp_path_factory.mktemp("filled"))
     return Undisturbed(folder, first, first.copy(folder / "live"))
+
+
+@pytest.fixture(scope="module")
+def at_hand(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """The undisturbed one; in the short form one without a past, which is made in no time."""
+    if WHOLE:
+        return request.getfixturevalue("undisturbed")
+    folder = tmp_path_factory.mktemp("without a past")
+    live = empty(folder / "live")
+    return Undisturbed(folder, live, live)
