@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from include.decisions import Decision, Verdict, fingerprint_of
+from include.disks import full_disk
 from include.errors import ConfigurationError, LedgerCorrupted, NotFound, Outage
 from include.hashing import canonical_json, digest, digest_bytes
 
@@ -108,7 +109,9 @@ class Ledger:
                 yield connection
         except (sa.exc.OperationalError, OSError) as error:
             reason = getattr(error, "orig", error)
-            raise Outage(f"The ledger at {self._url!r} does not answer: {reason}") from error
+            raise full_disk(repr(self._url), error) or Outage(
+                f"The ledger at {self._url!r} does not answer: {reason}"
+            ) from error
         except sa.exc.DatabaseError as error:
             raise LedgerCorrupted(
                 f"The ledger at {self._url!r} cannot be read: {error.orig}. Restore it from a backup"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from include.artefacts import STORED_AS, TRUSTED_TYPES, Seal, check_digest, check_format, model_digest
+from include.disks import room
 from include.errors import NotFound
 from include.mlflow_outages import mlflow_outages, without_login
 from include.run_files import RunFiles
@@ -236,8 +237,9 @@ class Registry(RunFiles):
         """
         cache = self._home / "cache" / "models" / model.sha256
         if not cache.is_dir():
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=cache.parent) as staged:
+            with room(cache), ExitStack() as stack:
+                cache.parent.mkdir(parents=True, exist_ok=True)
+                staged = stack.enter_context(tempfile.TemporaryDirectory(dir=cache.parent))
                 downloaded = self._download(model.uri, Path(staged, "model"))
                 check_digest(downloaded, uri=model.uri, recorded=model.sha256)
                 try:

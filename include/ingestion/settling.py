@@ -7,14 +7,12 @@ ingestion of the partition completes the rest.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include import partitions
+from include.disks import task_folder
 from include.errors import ConfigurationError
 from include.hashing import digest
 from include.ingestion.publishing import lake_table, publish
@@ -141,13 +139,6 @@ def _plain(rows: pa.Table) -> pa.Table:
         return pa.field(field.name, pa.string() if text else field.type)
 
     return rows.cast(pa.schema([plain(field) for field in rows.schema]))
-
-
-@contextmanager
-def task_folder() -> Iterator[Path]:
-    """Make a folder that is gone with its work."""
-    with tempfile.TemporaryDirectory(prefix="airlock-") as temporary:
-        yield Path(temporary)
 
 
 def settle(use_case: UseCase, partition: str, table: str, workspace: Workspace) -> TableRef | None:

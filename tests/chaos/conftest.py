@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,14 +64,21 @@ class Undisturbed:
         """Hold that an installation is as the undisturbed one after the stage; the message names all else."""
         self.agree(self.after(stage), disturbed, settled=settled)
 
-    def agree(self, expected: Installation, disturbed: Installation, *, settled: bool = False) -> None:
-        """Hold that two copies say the same."""
+    def agree(
+        self,
+        expected: Installation,
+        disturbed: Installation,
+        *,
+        settled: bool = False,
+        copied_from: Sequence[Installation] = (),
+    ) -> None:
+        """Hold that two copies say the same, each perhaps a copy of another in its turn."""
         found = equal(
             expected.workspace,
             disturbed.workspace,
             USE_CASE,
             settled=settled,
-            copied_from=[self.first.workspace, self.live.workspace],
+            copied_from=[one.workspace for one in (self.first, self.live, *copied_from)],
         )
         assert not found, "\n".join(found)
 

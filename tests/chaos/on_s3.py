@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import md5
 from pathlib import Path
@@ -85,11 +86,13 @@ class Ending:
     message: str = ""
 
 
-def attempt(told: str, installation: Installation, stage: str) -> None:
+def attempt(
+    told: str, installation: Installation, stage: str, afterwards: Callable[[], object] = lambda: None
+) -> None:
     """Do the work of a stage and write into a file how it has ended; what another process runs."""
     workspace = installation.workspace
     if isinstance(installation, OnS3):
-        workspace.lake._options.update(_IMPATIENT)  # noqa: SLF001 -- no setting of Airlock's, and none is needed
+        workspace.lake._options.update(_IMPATIENT)  # no setting of Airlock's, and none is needed
     found: dict[str, Any] = {}
     try:
         work(workspace, stage)
@@ -97,6 +100,7 @@ def attempt(told: str, installation: Installation, stage: str) -> None:
         found = {"error": type(error).__name__, "message": str(error)}
     except Exception as error:  # noqa: BLE001 -- whatever it is, the test must hear of it
         found = {"error": type(error).__name__, "clear": False, "message": traceback.format_exc()}
+    afterwards()
     Path(told).write_text(json.dumps(found), encoding="utf-8")
 
 

@@ -3,8 +3,8 @@
 A native library that waits for an answer holds the interpreter's lock at times, so a thread beside it could
 not answer. Requests and answers pass as they are, the `Host` header too, which the signature covers.
 
-The faults and where each begins are told beforehand, as one line of JSON on stdin. Requests are counted by what
-can be done to them, so that a fault meets the same request again, whatever else is asked at the same time.
+The faults and where each begins are told beforehand, as one line of JSON on stdin. Requests are counted by
+what can be done to them, so that a fault meets the same request again, whatever else is asked meanwhile.
 """
 
 from __future__ import annotations
@@ -146,7 +146,9 @@ class _Server:
         if request.header("expect"):
             # The server is asked without, or it may answer and go before it was sent anything.
             lines = request.head.split(b"\r\n")
-            request = _Message(b"\r\n".join(line for line in lines if not line.lower().startswith(b"expect:")))
+            request = _Message(
+                b"\r\n".join(line for line in lines if not line.lower().startswith(b"expect:"))
+            )
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await reader.readexactly(length // 2 if fault == "cut upload" else length)
         if fault in _REFUSALS:
@@ -155,11 +157,11 @@ class _Server:
         answer = await self._ask(request.head + body, request, cut=fault == "cut upload")
         if answer is None or fault.startswith("lost answer"):
             return False
-        if request.words[0] == "GET" and answer.words[1] in {"200", "206"} and len(answer.body) > 1:
-            if self._fault(["content"], request):
-                writer.write(answer.head + answer.body[: len(answer.body) // 2])
-                await writer.drain()
-                return False
+        read = request.words[0] == "GET" and answer.words[1] in {"200", "206"} and len(answer.body) > 1
+        if read and self._fault(["content"], request):
+            writer.write(answer.head + answer.body[: len(answer.body) // 2])
+            await writer.drain()
+            return False
         if fault == "late answer":
             await asyncio.sleep(_LATE_SECONDS)
         writer.write(answer.head + answer.body)
@@ -210,7 +212,9 @@ async def _body(reader: asyncio.StreamReader, answer: _Message, request: _Messag
 def _refusal(fault: str, request: _Message) -> bytes:
     status, reason, code = _REFUSALS[fault]
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{reason}</Message></Error>".encode()
-    head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
     return head.encode() + (b"" if request.words[0] == "HEAD" else body)
 
 

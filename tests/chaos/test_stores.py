@@ -20,7 +20,7 @@ from tests.chaos.conftest import WHOLE, Undisturbed
 from tests.chaos.invariants import check
 from tests.chaos.matrix import Matrix
 from tests.chaos.on_s3 import Ending, OnS3, attempt, ending, put_on_s3
-from tests.chaos.proxy import EVER, FAULTS, Plan, Proxy, proxy
+from tests.chaos.proxy import EVER, FAULTS, Plan, Proxy, Seen, proxy
 from tests.chaos.stages import SETTLED, USE_CASE, WORKS
 from tests.cli.lifecycle_fixture import Installation
 from tests.kills import Victims
@@ -74,13 +74,12 @@ class Laboratory:
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         return put_on_s3(found, folder, self.bucket, self.server.endpoint_url, self.client)
 
-    def do(self, live: OnS3, stage: str, *faults: Plan) -> tuple[Ending, dict[str, list[str]], dict[str, int]]:
-        """Do the work of a stage; return how it has ended, what was struck, and what was asked."""
+    def do(self, live: OnS3, stage: str, *faults: Plan) -> tuple[Ending, Seen]:
+        """Do the work of a stage; return how it has ended, and what was asked and struck meanwhile."""
         told = live.home / "told"
         self.between.plan(*faults)
         self.victims.seconds(attempt, str(told), replace(live, endpoint_url=self.between.url), stage)
-        seen = self.between.plan()
-        return ending(told), seen.struck, seen.counts
+        return ending(told), self.between.plan()
 
 
 @pytest.fixture
@@ -99,17 +98,17 @@ def test_a_stage_whose_store_fails_is_completed_by_the_next_run(
     at_hand: Undisturbed, laboratory: Laboratory, matrix: Matrix, stage: str
 ) -> None:
     before = at_hand.before(stage)
-    usual, _, seen = laboratory.do(laboratory.copy(before), stage)
+    usual, seen = laboratory.do(laboratory.copy(before), stage)
     assert usual == Ending()
-    for number, faults in enumerate(plans(stage, seen, SEED)):
+    for number, faults in enumerate(plans(stage, seen.counts, SEED)):
         live = laboratory.copy(before)
-        ended, struck, _ = laboratory.do(live, stage, *faults)
-        assert ended.clear, f"{faults} struck {struck}: {ended.message}"
-        again, _, _ = laboratory.do(live, stage)
-        assert again == Ending(), f"{faults} struck {struck}, {ended}; then {again.message}"
+        ended, seen = laboratory.do(live, stage, *faults)
+        assert ended.clear, f"{faults} struck {seen.struck}: {ended.message}"
+        again, _ = laboratory.do(live, stage)
+        assert again == Ending(), f"{faults} struck {seen.struck}, {ended}; then {again.message}"
         check(live.workspace, USE_CASE, models=False)
         at_hand.compare(stage, live, settled=stage in SETTLED)
-        for fault, requests in struck.items():
+        for fault, requests in seen.struck.items():
             lasts = any(plan.times == EVER for plan in faults)
             matrix.record(
                 stage=stage,
