@@ -20,6 +20,7 @@ from include.ingestion.quarantine import Counts, Late, Split, no_rows, quarantin
 from include.ingestion.row_text import decode_rows
 from include.ingestion.staged import StagedTable, write_staged
 from include.lake import AUDIT_COLUMNS, RELEASED_BY, Lake, TableRef
+from include.lake_outages import outages
 from include.quarantine import HELD, RELEASED, TABLE, Settlement, read_quarantine, settlements
 from include.snapshots import take_snapshot
 from include.use_case import UseCase
@@ -112,12 +113,14 @@ def read_published(use_case: str, partition: str, table: str, lake: Lake) -> Pub
     Raises:
         NotFound: the table was never written.
         ConfigurationError: the partition holds no row.
+        Outage: the lake does not answer.
     """
     import pyarrow as pa
 
     delta = lake.open(use_case, lake_table(table))
-    source = delta.to_pyarrow_dataset(file_pruning_predicate=[("partition", "=", partition)])
-    rows = source.to_table()
+    with outages(lake.root):
+        source = delta.to_pyarrow_dataset(file_pruning_predicate=[("partition", "=", partition)])
+        rows = source.to_table()
     if rows.num_rows == 0:
         raise ConfigurationError(
             f"No {table} of {use_case} is published for {partition}; run {use_case}.ingest for it first"
