@@ -17,6 +17,7 @@
     ├── InvariantBroken           rows were lost or doubled on the way; nothing is published
     ├── ArtefactCorrupted         a stored file differs from its recorded hash
     └── Outage                    a server or store does not answer; a retry may help
+        └── DiskFull              a disk has no room left; a retry helps once there is some
 
 A message states the fact, the value and the next step.
 """
@@ -105,3 +106,7 @@ class ArtefactCorrupted(AirlockError):  # noqa: N818
 
 class Outage(AirlockError):  # noqa: N818
     """A server or store that Airlock needs does not answer."""
+
+
+class DiskFull(Outage):
+    """There is no room left for what has to be written."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from include.disks import full_disk
 from include.errors import ArtefactCorrupted, Outage
 
 
@@ -27,7 +28,7 @@ def outages(root: str) -> Iterator[None]:
 
 def outage(root: str, error: Exception) -> Outage:
     """Say that the lake does not answer."""
-    return Outage(
+    return full_disk(root, error) or Outage(
         f"The lake at {root} does not answer: {_in_one_line(error)}. Check AIRLOCK_LAKE_URL and the store"
     )
 

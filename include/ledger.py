@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from include.decisions import Decision, Verdict
+from include.disks import full_disk
 from include.errors import ConfigurationError, LedgerCorrupted, NotFound, Outage
 from include.hashing import canonical_json, digest, digest_bytes
 from include.ledger_rows import check_row, decision_of, decisions_table, metadata, policies_table, row_hash
@@ -73,16 +74,21 @@ class Ledger:
             with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
                 yield connection
         except OSError as error:
-            raise Outage(f"The ledger at {self._url!r} does not answer: {error}") from error
+            raise self._outage(error) from error
         except sa.exc.DBAPIError as error:
             # Where a server goes away, PostgreSQL's driver does not always say so by the kind of its error.
             if isinstance(error, sa.exc.OperationalError) or error.connection_invalidated:
-                raise Outage(f"The ledger at {self._url!r} does not answer: {error.orig}") from error
+                raise self._outage(error) from error
             if not isinstance(error, sa.exc.DatabaseError):
                 raise
             raise LedgerCorrupted(
                 f"The ledger at {self._url!r} cannot be read: {error.orig}. Restore it from a backup"
             ) from error
+
+    def _outage(self, error: Exception) -> Outage:
+        reason = getattr(error, "orig", error)
+        told = full_disk(repr(self._url), error)
+        return told or Outage(f"The ledger at {self._url!r} does not answer: {reason}")
 
     def append(self, decision: Decision) -> Decision:
         """Record a decision and return it with its id.

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
+from include.disks import full_disk
 from include.errors import Outage
 
 _LOGIN = re.compile("//[^/@ ]*@")
@@ -17,14 +18,18 @@ _OUTAGE_CODES = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "ENDPOINT_NOT_FOUN
 
 @contextmanager
 def mlflow_outages(uri: str) -> Iterator[None]:
-    """Turn errors of an absent or failing MLflow into `Outage`; all others pass as they are."""
+    """Turn errors of an absent or failing MLflow, or of a full disk, into `Outage`; all others pass."""
     import requests
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import OperationalError
 
     try:
         yield
-    except (requests.RequestException, ConnectionError, OperationalError, MlflowException) as error:
+    except (OSError, OperationalError, MlflowException) as error:
+        if full := full_disk(without_login_shown(uri), error):
+            raise full from (None if _LOGIN.search(uri) else error)
+        if isinstance(error, OSError) and not isinstance(error, (requests.RequestException, ConnectionError)):
+            raise
         # A request that never reached MLflow carries no code.
         if getattr(error, "error_code", "INTERNAL_ERROR") not in _OUTAGE_CODES:
             raise

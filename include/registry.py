@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from include.artefacts import STORED_AS, TRUSTED_TYPES, Seal, check_digest, check_format, model_digest
+from include.disks import room
 from include.errors import NotFound
 from include.mlflow_outages import mlflow_outages, without_login
 from include.model_versions import LoggedModel, ModelVersions
@@ -230,8 +231,9 @@ class Registry(RunFiles, ModelVersions):
         """
         cache = self._home / "cache" / "models" / model.sha256
         if not cache.is_dir():
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=cache.parent) as staged:
+            with room(cache), ExitStack() as stack:
+                cache.parent.mkdir(parents=True, exist_ok=True)
+                staged = stack.enter_context(tempfile.TemporaryDirectory(dir=cache.parent))
                 downloaded = self._download(model.uri, Path(staged, "model"))
                 check_digest(downloaded, uri=model.uri, recorded=model.sha256)
                 try:

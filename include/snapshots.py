@@ -19,6 +19,7 @@ from include.decisions import Decision
 from include.errors import InvariantBroken, NotFound
 from include.hashing import canonical_json, digest, digest_file
 from include.lake import AUDIT_COLUMNS, SIDE_TABLE_PREFIX, Lake
+from include.lake_outages import outages
 from include.quarantine import DISCARDED, HELD, RELEASED, read_quarantine
 from include.use_case import UseCase
 
@@ -116,10 +117,14 @@ def _of_table(
 ) -> Snapshot | None:
     lake, name = workspace.lake, "batches" if table == BATCH else f"{SIDE_TABLE_PREFIX}{table}"
     source = lake.scan(use_case.name, name, partition, partition)
-    published = source.count_rows() if source is not None else 0
-    if source is None or not published:
+    if source is None:
         return None
-    first = source.head(1, columns=["source_hash", "content_hash", "contract_hash"]).to_pylist()[0]
+    with outages(lake.root):
+        published = source.count_rows()
+        heads = source.head(1, columns=["source_hash", "content_hash", "contract_hash"]).to_pylist()
+    if not heads:
+        return None
+    [first] = heads
     files = [file for file in decision.evidence["files"] if file["table"] == table]
     return Snapshot(
         dataset_id="",
@@ -250,9 +255,11 @@ def read_snapshots(lake: Lake, use_case: str, keys: list[str] | None = None) -> 
     if delta is None:
         return {}
     chosen = None if keys is None else [("partition", "in", keys)]
-    source = delta.to_pyarrow_dataset(file_pruning_predicate=chosen)
+    with outages(lake.root):
+        source = delta.to_pyarrow_dataset(file_pruning_predicate=chosen)
+        rows = source.to_table(columns=["partition", *Snapshot.model_fields])
     found: dict[str, list[Snapshot]] = {}
-    for row in source.to_table(columns=["partition", *Snapshot.model_fields]).to_pylist():
+    for row in rows.to_pylist():
         partition, quality = str(row.pop("partition")), json.loads(row["quality"])
         found.setdefault(partition, []).append(Snapshot.model_validate(row | {"quality": quality}))
     return dict(sorted(found.items()))

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
+from include.disks import full_disk
 from include.errors import ConfigurationError, NotFound, Outage
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def _local_errors(address: str, *, absent: tuple[type[OSError], ...] = ()) -> It
     except absent as error:
         raise NotFound(f"There is no file {address}") from error
     except OSError as error:
-        raise Outage(
+        raise full_disk(address, error) or Outage(
             f"The file system failed at {address}: {error}. Check the disk and its rights"
         ) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from botocore.loaders import Loader
     from mypy_boto3_s3.client import S3Client
 
+_BLOCK = 1 << 20
 _CONFLICT_ATTEMPTS = 6
 _CONFLICT, _TAKEN = 409, 412  # HTTP statuses of a conditional put
 _ABSENT = 404
@@ -63,16 +65,17 @@ class S3Store(ObjectStore):
             self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=content)
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
-        return self._put_if_absent(key, content)
+        return self._put_if_absent(key, io.BytesIO(content))
 
-    def _put_if_absent(self, key: str, content: bytes | BinaryIO) -> bool:
+    def _put_if_absent(self, key: str, content: BinaryIO) -> bool:
         with _s3_errors(self.address(key)):
             for attempt in range(_CONFLICT_ATTEMPTS):
-                status = self._put_new(key, content, last=attempt == _CONFLICT_ATTEMPTS - 1)
+                status, repeated = self._put_new(key, content, last=attempt == _CONFLICT_ATTEMPTS - 1)
                 if status != _CONFLICT:
                     break
                 time.sleep(0.05 * 2**attempt)
-        return status != _TAKEN
+            # The answer to an attempt before may have been lost after its content was written.
+            return status != _TAKEN or (repeated and self._holds(key, content))
 
     def upload_if_absent(self, key: str, path: Path) -> bool:
         with path.open("rb") as content:
@@ -82,21 +85,29 @@ class S3Store(ObjectStore):
         with _s3_errors(self.address(key)), self._absence_confirmed(key), path.open("xb") as file:
             self._client.download_fileobj(self._bucket, self._key(key), file)
 
-    def _put_new(self, key: str, content: bytes | BinaryIO, *, last: bool) -> int:
-        """Ask once; return the HTTP status."""
+    def _put_new(self, key: str, content: BinaryIO, *, last: bool) -> tuple[int, bool]:
+        """Ask once; return the HTTP status, and whether boto3 had sent the request before."""
         from botocore.exceptions import ClientError
 
-        if not isinstance(content, bytes):
-            content.seek(0)
+        content.seek(0)
         try:
             self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=content, IfNoneMatch="*")
         except ClientError as error:
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            answer = error.response["ResponseMetadata"]
+            status = answer["HTTPStatusCode"]
             # A conflict is another writer at the key in this moment. It may still fail: ask again.
             if status == _TAKEN or (status == _CONFLICT and not last):
-                return status
+                return status, answer.get("RetryAttempts", 0) > 0
             raise
-        return 200
+        return 200, False
+
+    def _holds(self, key: str, content: BinaryIO) -> bool:
+        """Tell whether a key has exactly this content."""
+        content.seek(0)
+        stored = self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"]
+        return all(block == content.read(len(block)) for block in stored.iter_chunks(_BLOCK)) and (
+            not content.read(1)
+        )
 
     def get(self, key: str) -> bytes:
         with _s3_errors(self.address(key)):
@@ -166,8 +177,9 @@ def read_descriptions() -> None:
 
 @contextmanager
 def _s3_errors(address: str) -> Iterator[None]:
-    """Turn botocore's errors into Airlock's: absent keys into NotFound, everything else into Outage."""
+    """Turn boto3's errors into Airlock's: absent keys into NotFound, everything else into Outage."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from s3transfer.exceptions import RetriesExceededError
 
     try:
         yield
@@ -176,5 +188,6 @@ def _s3_errors(address: str) -> Iterator[None]:
         if code == "NoSuchKey":
             raise NotFound(f"There is no file {address}") from error
         raise Outage(f"S3 answered {code!r} for {address}: {error}") from error
-    except BotoCoreError as error:
-        raise Outage(f"S3 did not answer for {address}: {error}. Check AIRLOCK_S3_ENDPOINT_URL") from error
+    except (BotoCoreError, RetriesExceededError) as error:
+        cause = str(getattr(error, "last_exception", error)).rstrip(".")
+        raise Outage(f"S3 did not answer for {address}: {cause}. Check AIRLOCK_S3_ENDPOINT_URL") from error

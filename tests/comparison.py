@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from include.champions import champions_of
-from include.lake import RELEASED_BY, SIDE_TABLE_PREFIX, TABLES
+from include.lake import PARTITION, RELEASED_BY, SIDE_TABLE_PREFIX, TABLES
 from include.workspace import Workspace
 
 # When a row was written, and the names of decisions, are drawn anew in each installation.
@@ -92,24 +92,33 @@ def different_rows(
     days, theirs = (workspace.lake.partitions(use_case, table) for workspace in (undisturbed, disturbed))
     if days != theirs:
         return [f"{table}: holds {days} | {theirs}"]
-    found = []
-    for day in days:
-        one, other = (
-            _rows(workspace, use_case, table, day, settled) for workspace in (undisturbed, disturbed)
-        )
-        try:
-            pd.testing.assert_frame_equal(other, one, check_exact=True)
-        except AssertionError as error:
-            found.append(f"{table} of {day}: {error}")
-    return found
+    one, other = (_rows(workspace, use_case, table, settled) for workspace in (undisturbed, disturbed))
+    if (difference := _difference(one, other)) is None:
+        return []
+    found = {day: _difference(_of(one, day), _of(other, day)) for day in days}
+    return [f"{table} of {day}: {said}" for day, said in found.items() if said] or [f"{table}: {difference}"]
 
 
-def _rows(workspace: Workspace, use_case: str, table: str, day: str, settled: bool) -> pd.DataFrame:
-    rows = workspace.lake.read(use_case, table, partitions=[day])
+def _rows(workspace: Workspace, use_case: str, table: str, settled: bool) -> pd.DataFrame:
+    if workspace.lake.find(use_case, table) is None:
+        return pd.DataFrame({PARTITION: []})
+    rows = workspace.lake.read(use_case, table)
     if table == "metrics":
         rows = rows[~rows["name"].str.startswith("system.")]
     left_out = DIFFERING | DERIVED.get(table, set()) | (SETTLED.get(table, set()) if settled else set())
     return rows[[name for name in rows.columns if name not in left_out]].reset_index(drop=True)
+
+
+def _of(rows: pd.DataFrame, day: str) -> pd.DataFrame:
+    return rows[rows[PARTITION] == day].reset_index(drop=True)
+
+
+def _difference(one: pd.DataFrame, other: pd.DataFrame) -> str | None:
+    try:
+        pd.testing.assert_frame_equal(other, one, check_exact=True)
+    except AssertionError as error:
+        return str(error)
+    return None
 
 
 def different_decisions(

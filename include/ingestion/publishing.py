@@ -15,6 +15,7 @@ from include.ingestion.profiling import profile
 from include.ingestion.quarantine import Late, Split
 from include.ingestion.staged import ROW_GROUP, StagedTable
 from include.lake import RELEASED_BY, SIDE_TABLE_PREFIX, Lake, TableRef
+from include.lake_outages import outages
 from include.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ class _Rows:
 
         day = self.partition
         present = self.lake.scan(self.use_case, lake_table(self.table), day, day)
-        return KnownAt(day, self.corrected, present, pq.read_schema(self.accepted.path))
+        with outages(self.lake.root):
+            return KnownAt(day, self.corrected, present, pq.read_schema(self.accepted.path))
 
     def latest(self) -> date:
         """Return the latest day from which a row may be seen."""

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Literal
 
 from include import partitions
 from include.decisions import Decision, Ruling, Subject, decide
+from include.disks import task_folder
 from include.errors import GateRefused, NotFound
 from include.ingestion.evidence import BATCH
 from include.ingestion.publishing import lake_table
 from include.ingestion.release_gate import ReleaseEvidence, check_discard, check_release
 from include.ingestion.row_text import decode_rows
 from include.ingestion.rules import RuleContext, evaluate, profiles_before
-from include.ingestion.settling import Published, read_published, settle, task_folder
+from include.ingestion.settling import Published, read_published, settle
 from include.ingestion.sources import contract_of
 from include.ingestion.staged import StagedTable, write_staged
 from include.lake import TableRef

@@ -7,14 +7,12 @@ ingestion of the partition completes the rest.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include import partitions
+from include.disks import task_folder
 from include.errors import ConfigurationError
 from include.hashing import digest
 from include.ingestion.publishing import lake_table, publish
@@ -22,6 +20,7 @@ from include.ingestion.quarantine import Counts, Late, Split, no_rows, quarantin
 from include.ingestion.row_text import decode_rows
 from include.ingestion.staged import StagedTable, write_staged
 from include.lake import AUDIT_COLUMNS, RELEASED_BY, Lake, TableRef
+from include.lake_outages import outages
 from include.quarantine import HELD, RELEASED, TABLE, Settlement, read_quarantine, settlements
 from include.snapshots import take_snapshot
 from include.use_case import UseCase
@@ -114,12 +113,14 @@ def read_published(use_case: str, partition: str, table: str, lake: Lake) -> Pub
     Raises:
         NotFound: the table was never written.
         ConfigurationError: the partition holds no row.
+        Outage: the lake does not answer.
     """
     import pyarrow as pa
 
     delta = lake.open(use_case, lake_table(table))
-    source = delta.to_pyarrow_dataset(file_pruning_predicate=[("partition", "=", partition)])
-    rows = source.to_table()
+    with outages(lake.root):
+        source = delta.to_pyarrow_dataset(file_pruning_predicate=[("partition", "=", partition)])
+        rows = source.to_table()
     if rows.num_rows == 0:
         raise ConfigurationError(
             f"No {table} of {use_case} is published for {partition}; run {use_case}.ingest for it first"
@@ -141,13 +142,6 @@ def _plain(rows: pa.Table) -> pa.Table:
         return pa.field(field.name, pa.string() if text else field.type)
 
     return rows.cast(pa.schema([plain(field) for field in rows.schema]))
-
-
-@contextmanager
-def task_folder() -> Iterator[Path]:
-    """Make a folder that is gone with its work."""
-    with tempfile.TemporaryDirectory(prefix="airlock-") as temporary:
-        yield Path(temporary)
 
 
 def settle(use_case: UseCase, partition: str, table: str, workspace: Workspace) -> TableRef | None:

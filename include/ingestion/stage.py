@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include import partitions
 from include.decisions import Decision, Subject, decide
+from include.disks import task_folder
 from include.errors import GateRefused
 from include.flags import switched
 from include.ingestion import gate, publishing, reporting, settling
@@ -44,8 +44,7 @@ def ingest(
     """
     partitions.parse(partition)
     use_case, switches = switched(use_case, workspace.settings)
-    with tempfile.TemporaryDirectory(prefix="airlock-") as temporary:
-        folder = Path(temporary)
+    with task_folder() as folder:
         delivery = stage_delivery(use_case, partition, workspace, folder, switches)
         judged = _judged(use_case, partition, delivery, workspace, folder)
         decision = _decided(

@@ -11,6 +11,7 @@ from include.champions import champions_of
 from include.decisions import Decision, Ruling, Subject, Verdict, decide
 from include.feature_sets import load_feature_sets
 from include.lake import FEATURE_SET_VERSION
+from include.lake_outages import outages
 from include.lineage.terms import champion_terms
 from include.registry import CANDIDATE, CHALLENGER, CHAMPION, FEATURES_TAG
 from include.use_case import UseCase
@@ -134,4 +135,5 @@ def _remove(use_case: UseCase, versions: list[str], workspace: Workspace) -> Non
     for table in _TABLES:
         delta = workspace.lake.find(use_case.name, table)
         if delta is not None and FEATURE_SET_VERSION in [field.name for field in delta.schema().fields]:
-            delta.delete(f"{FEATURE_SET_VERSION} IN ({named})")
+            with outages(workspace.lake.root):
+                delta.delete(f"{FEATURE_SET_VERSION} IN ({named})")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from include import partitions
 from include.decisions import Decision, Ruling, Subject, Verdict, decide
 from include.lake import PARTITION
+from include.lake_outages import outages
 from include.lineage.facts import INGESTION, landed_files
 from include.live_models import TrainingSet, training_sets_in_use
 from include.use_case import UseCase
@@ -166,4 +167,5 @@ def _remove(use_case: UseCase, table: str, days: list[str], workspace: Workspace
             workspace.raw.delete(key)
         return
     quoted = ", ".join(f"'{partitions.key_of(partitions.parse(day))}'" for day in days)
-    workspace.lake.open(use_case.name, table).delete(f"{PARTITION} IN ({quoted})")
+    with outages(workspace.lake.root):
+        workspace.lake.open(use_case.name, table).delete(f"{PARTITION} IN ({quoted})")

@@ -8,6 +8,7 @@ from include.champions import newest_champion
 from include.decisions import Decision, Ruling, Subject, Verdict, decide
 from include.errors import GateRefused
 from include.lake import SIDE_TABLE_PREFIX, TABLES
+from include.lake_outages import outages
 from include.live_models import training_sets_in_use
 from include.maintenance.merging import merge_small_files
 from include.registry import CHAMPION
@@ -76,6 +77,9 @@ def maintain_tables(use_case: UseCase, *, retention_days: int, workspace: Worksp
 
     Returns:
         Number of files removed, by table.
+
+    Raises:
+        Outage: the lake does not answer. What was merged or removed until then stays so.
     """
     removed: dict[str, int] = {}
     kept = _versions_in_use(use_case, workspace)
@@ -83,13 +87,14 @@ def maintain_tables(use_case: UseCase, *, retention_days: int, workspace: Worksp
     for table in (*TABLES, *side):
         delta = merge_small_files(use_case.name, table, workspace)
         if delta is not None:
-            gone = delta.vacuum(
-                retention_hours=retention_days * 24,
-                dry_run=False,
-                keep_versions=sorted(kept.get(table, set())) or None,
-                # The library refuses less than a week, unless it is told that this is meant.
-                enforce_retention_duration=False,
-            )
+            with outages(workspace.lake.root):
+                gone = delta.vacuum(
+                    retention_hours=retention_days * 24,
+                    dry_run=False,
+                    keep_versions=sorted(kept.get(table, set())) or None,
+                    # The library refuses less than a week, unless it is told that this is meant.
+                    enforce_retention_duration=False,
+                )
             removed[table] = len(gone)
     return removed
 

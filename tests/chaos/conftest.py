@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.chaos.matrix import Matrix
 from tests.chaos.stages import USE_CASE, WORKS, do, prepare
-from tests.cli.lifecycle_fixture import Installation, filled
+from tests.cli.lifecycle_fixture import Installation, empty, filled
 from tests.comparison import equal
 
 # `make chaos` breaks everything many times; `make test` each thing once or twice.
@@ -63,14 +64,21 @@ class Undisturbed:
         """Hold that an installation is as the undisturbed one after the stage; the message names all else."""
         self.agree(self.after(stage), disturbed, settled=settled)
 
-    def agree(self, expected: Installation, disturbed: Installation, *, settled: bool = False) -> None:
-        """Hold that two copies say the same."""
+    def agree(
+        self,
+        expected: Installation,
+        disturbed: Installation,
+        *,
+        settled: bool = False,
+        copied_from: Sequence[Installation] = (),
+    ) -> None:
+        """Hold that two copies say the same, each perhaps a copy of another in its turn."""
         found = equal(
             expected.workspace,
             disturbed.workspace,
             USE_CASE,
             settled=settled,
-            copied_from=[self.first.workspace, self.live.workspace],
+            copied_from=[one.workspace for one in (self.first, self.live, *copied_from)],
         )
         assert not found, "\n".join(found)
 
@@ -85,3 +93,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
         warnings.simplefilter("ignore")
         first = filled(tmp_path_factory.mktemp("filled"))
     return Undisturbed(folder, first, first.copy(folder / "live"))
+
+
+@pytest.fixture(scope="module")
+def at_hand(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """The undisturbed one; in the short form one without a past, which is made in no time."""
+    if WHOLE:
+        return request.getfixturevalue("undisturbed")
+    folder = tmp_path_factory.mktemp("without a past")
+    live = empty(folder / "live")
+    return Undisturbed(folder, live, live)

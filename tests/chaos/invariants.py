@@ -13,7 +13,7 @@ from itertools import chain
 from include.artefacts import check_digest
 from include.champions import champions_of, newest_champion
 from include.decisions import Decision
-from include.errors import AirlockError
+from include.errors import AirlockError, LedgerCorrupted
 from include.hashing import digest_bytes
 from include.lake import FEATURE_SET_VERSION, PARTITION, ROW_KEY, TABLES
 from include.quarantine import HELD, RELEASED
@@ -50,7 +50,11 @@ def check(workspace: Workspace, use_case: str, *, models: bool = True) -> None:
 
 def broken(workspace: Workspace, use_case: str, *, models: bool = True) -> Iterator[str]:
     """Yield what does not hold, one line each."""
-    workspace.ledger.verify()
+    try:
+        workspace.ledger.verify()
+    except LedgerCorrupted as error:
+        yield f"ledger: {error}"
+        return
     yield from chain(
         _rows_unaccounted_for(workspace, use_case),
         _doubled_rows(workspace, use_case),
@@ -173,10 +177,11 @@ def _torn_files(workspace: Workspace, use_case: str) -> Iterator[str]:
     for key in workspace.selections.list():
         if digest_bytes(workspace.selections.get(key)) != key.removesuffix(".json"):
             yield f"selection {key}: its content is another"
-    root = workspace.raw.url.rstrip("/") + "/"
     for day, decision in _published(workspace, use_case).items():
         for file in decision.evidence["files"]:
-            if file["raw"].startswith(root) and not workspace.raw.exists(file["raw"].removeprefix(root)):
+            # In a copy of an installation, older decisions name the place that it was copied from.
+            key = file["raw"].rpartition("/_raw/")[2]
+            if key and not workspace.raw.exists(key):
                 yield f"raw file of {day}: decision {decision.id} names {file['raw']}, which is not there"
     for key in workspace.reports.list(f"{use_case}/"):
         if key.endswith(".html") and b"</html>" not in workspace.reports.get(key)[-200:]:

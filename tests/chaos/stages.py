@@ -26,11 +26,16 @@ CHAMPION_BEFORE = "1"
 
 def do(home: str, use_cases: str, stage: str) -> None:
     """Do the work of a stage on an installation; what a killed process runs."""
+    work(Installation(Path(home), Path(use_cases)).workspace, stage)
+
+
+def work(workspace: Workspace, stage: str) -> None:
+    """Do the work of a stage, wherever the stores are."""
     # One thread, as Airlock starts every process: sums of several differ in their last bits.
     with threadpool_limits(1), warnings.catch_warnings():
         # What heavy libraries warn of while they are imported is theirs to mend.
         warnings.simplefilter("ignore")
-        WORKS[stage](Installation(Path(home), Path(use_cases)).workspace)
+        WORKS[stage](workspace)
 
 
 def prepare(stage: str, live: Installation) -> None:

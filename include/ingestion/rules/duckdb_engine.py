@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from include.ingestion.rules.plans import Plan, plan
-from include.ingestion.rules.rows import ROW, Rows, Sql, quoted
+from include.ingestion.rules.rows import ROW, Rows, Sql, quoted, raise_store_fault
 
 if TYPE_CHECKING:
     import great_expectations as gx
@@ -62,6 +62,7 @@ def _plans(configurations: list[Any], rows: Rows) -> tuple[dict[int, Plan], dict
         try:
             made = plan(configuration.type, configuration.kwargs, rows)
         except (duckdb.Error, ValueError) as error:
+            raise_store_fault(error)
             crashed[number] = _in_one_line(error)
             continue
         if made is not None:
@@ -85,6 +86,7 @@ def _counts(plans: dict[int, Plan], rows: Rows, crashed: dict[int, str]) -> dict
                 try:
                     found |= _count([number], plans, rows)
                 except duckdb.Error as error:
+                    raise_store_fault(error)
                     crashed[number] = _in_one_line(error)
     return found
 
@@ -161,6 +163,7 @@ def _whole_table(configuration: Any, rows: Rows) -> Any:
     try:
         [(value,)] = rows.ask(asked)
     except duckdb.Error as error:
+        raise_store_fault(error)
         return _crash(configuration, _in_one_line(error))
     fits = value is not None and (low is None or value >= low) and (high is None or value <= high)
     return _validation(configuration, fits, {"observed_value": value})

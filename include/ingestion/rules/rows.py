@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from include.disks import full_disk
+from include.errors import DiskFull, Outage
 from include.ingestion.staged import StagedTable
 
 if TYPE_CHECKING:
@@ -76,8 +79,11 @@ def open_rows(staged: StagedTable, folder: Path) -> Iterator[Rows]:
 
     Raises:
         duckdb.Error: the file is not readable.
+        DiskFull: there is no room for what does not fit into memory.
+        Outage: rows of earlier days, which a rule looks at, cannot be read.
     """
     import duckdb
+    import pyarrow as pa
 
     settings: dict[str, Any] = {
         "threads": min(os.cpu_count() or 1, _MOST_THREADS),
@@ -91,4 +97,30 @@ def open_rows(staged: StagedTable, folder: Path) -> Iterator[Rows]:
         connection.execute("SET TimeZone = 'UTC'")
         path = str(staged.path).replace("'", "''")
         connection.execute(f"CREATE VIEW rows AS SELECT * FROM read_parquet('{path}', {ROW} = true)")
-        yield Rows(connection, Sql("rows"))
+        try:
+            yield Rows(connection, Sql("rows"))
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise_store_fault(error)
+            raise
+
+
+def raise_store_fault(error: Exception) -> None:
+    """Raise what a query's error means where a disk or the lake has failed, which says nothing of the rows.
+
+    Raises:
+        DiskFull: there is no room for what does not fit into memory.
+        Outage: rows of earlier days cannot be read.
+    """
+    place, said = tempfile.gettempdir(), str(error).split("\n")[0]
+    if "failed to offload data block" in said:
+        raise DiskFull(
+            f"The disk of {place} is full: {said} Make room there, or name a larger one in TMPDIR, and run "
+            "it again"
+        ) from error
+    if full := full_disk(place, error):
+        raise full from error
+    if "reading the stream registered as" in said and "IOError" in said:
+        raise Outage(
+            f"Rows of earlier days, which a rule looks at, cannot be read: {said[:400]}. Check "
+            "AIRLOCK_LAKE_URL and the store"
+        ) from error
