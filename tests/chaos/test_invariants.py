@@ -13,7 +13,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from include import ledger
 from include.champions import newest_champion
-from include.registry import CHAMPION, MODEL_HASH, TRAINING_KEY
+from include.model_versions import MODEL_HASH
+from include.registry import CHAMPION, TRAINING_KEY
 from include.workspace import Workspace
 from tests.chaos.invariants import broken, check
 from tests.chaos.stages import USE_CASE

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from cli.airflow_answers import DagRun
 from cli.airflow_api import AirflowApi
+from cli.ports import free_ports
 from cli.records import Running
-from cli.services import free_port
 from include.errors import ConfigurationError, NotFound, Outage
 from include.settings import Settings
 
@@ -149,7 +149,7 @@ def test_a_wrong_password_is_told_from_a_server_that_is_down(client: Callable[..
     with pytest.raises(ConfigurationError, match=r"/auth/token.*Invalid credentials"):
         client(password=SecretStr("guessed")).trigger("toy.ingest")
     with pytest.raises(Outage, match="does not answer"):
-        client(f"http://127.0.0.1:{free_port()}").trigger("toy.ingest")
+        client(f"http://127.0.0.1:{free_ports(1)[0]}").trigger("toy.ingest")
 
 
 def test_a_wait_in_vain_says_what_for(toy_api: AirflowApi) -> None:
