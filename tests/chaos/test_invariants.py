@@ -97,7 +97,7 @@ def record_a_decision_twice(live: Installation) -> None:
     kept = live.workspace.ledger
     [newest, *_] = kept.find(use_case=USE_CASE, gate="ingestion", partition=DAY)
     with pytest.MonkeyPatch.context() as patch:
-        nothing = ledger._decisions.select().where(sa.false())
+        nothing = ledger.decisions_table.select().where(sa.false())
         patch.setattr(ledger, "_about", lambda _decision: nothing)
         kept.append(newest)
 
