@@ -133,8 +133,8 @@ def test_a_stage_whose_disk_is_full_is_completed_once_there_is_room(
     needed = free - small_disk.free
     shutil.rmtree(live.home.parent)
     drawn = random.Random(f"{SEED} {stage}")  # noqa: S311 -- no secret
-    for number in range(DISKS):
-        room = drawn.randrange(0, max(needed, _BLOCK), _BLOCK)
+    rooms = range(0, max(needed, _BLOCK), _BLOCK)
+    for number, room in enumerate(drawn.sample(rooms, min(DISKS, len(rooms)))):
         live = before.copy(small_disk.folder / f"{number}")
         small_disk.leave(room)
         ended = trials.do(live, stage)
