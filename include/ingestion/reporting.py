@@ -22,6 +22,8 @@ def addresses(reports: list[Report], use_case: str, partition: str, store: Objec
 
 def keep(reports: list[Report], use_case: str, partition: str, store: ObjectStore) -> None:
     """Write the suite, its results and the page of each table, unless they are there."""
+    from include.ingestion.data_docs import page_of
+
     for report in reports:
         key = _key(report, use_case, partition)
         if store.exists(f"{key}.html"):
@@ -29,7 +31,7 @@ def keep(reports: list[Report], use_case: str, partition: str, store: ObjectStor
         suite, results = _plain(report.suite), _plain(report.results)
         store.put_if_absent(f"{key}.suite.json", json.dumps(suite, sort_keys=True).encode())
         store.put_if_absent(f"{key}.results.json", json.dumps(results, sort_keys=True).encode())
-        store.put_if_absent(f"{key}.html", _page(report).encode())
+        store.put_if_absent(f"{key}.html", page_of(report.results).encode())
 
 
 def _key(report: Report, use_case: str, partition: str) -> str:
@@ -45,14 +47,3 @@ def _key(report: Report, use_case: str, partition: str) -> str:
 def _plain(words: Any) -> dict[str, Any]:
     plain: dict[str, Any] = words.to_json_dict()
     return plain
-
-
-def _page(report: Report) -> str:
-    """Return the page that Great Expectations' Data Docs have for a validation."""
-    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view.view import DefaultJinjaPageView
-
-    renderer: Any = ValidationResultsPageRenderer(run_info_at_end=True)
-    view: Any = DefaultJinjaPageView()
-    page: str = view.render(renderer.render(report.results))
-    return page
