@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from include.errors import ConfigurationError, NotFound
 from include.hashing import digest
+from include.lake_datasets import dataset_of
 from include.lake_names import FEATURE_SET_VERSION, PARTITION, SIDE_TABLE_PREFIX, TABLES
 from include.lake_outages import outage, outages
 from include.storage import checked_key, is_s3
@@ -117,7 +118,7 @@ class LakeReader:
             found = zip(*(log[name].to_pylist() for name in names), strict=True)
         elif FEATURE_SET_VERSION in _columns(delta):
             with outages(self.root):
-                rows = delta.to_pyarrow_dataset().to_table([FEATURE_SET_VERSION, PARTITION])
+                rows = dataset_of(delta).to_table([FEATURE_SET_VERSION, PARTITION])
             counted = rows.group_by([FEATURE_SET_VERSION, PARTITION]).aggregate([([], "count_all")])
             found = zip(*(counted[number].to_pylist() for number in range(3)), strict=True)
         else:
@@ -154,10 +155,9 @@ class LakeReader:
         known = _columns(delta)
         if unknown := sorted(set(columns or ()) - set(known)):
             raise NotFound(f"Table {self.uri(use_case, table)} has no column {unknown}; it has {known}")
-        chosen = None if partitions is None else [(PARTITION, "in", list(partitions))]
         condition = _condition(known, known_by, feature_set_version)
         with outages(self.root):
-            source = delta.to_pyarrow_dataset(file_pruning_predicate=chosen)
+            source = dataset_of(delta, partitions)
             wanted = None if columns is None else list(dict.fromkeys([*columns, PARTITION]))
             rows: pd.DataFrame = source.to_table(columns=wanted, filter=condition).to_pandas()
         rows = rows.sort_values(PARTITION, kind="stable", ignore_index=True)
@@ -174,7 +174,7 @@ class LakeReader:
         if delta is None or not days:
             return None
         with outages(self.root):
-            return delta.to_pyarrow_dataset(file_pruning_predicate=[(PARTITION, "in", days)])
+            return dataset_of(delta, days)
 
     def value_counts(self, use_case: str, table: str, column: str = "") -> dict[str, int]:
         """Return the rows of each partition, or the values of one column that are not null.
@@ -249,8 +249,12 @@ class LakeReader:
         condition = _condition(_columns(delta), None, feature_set_version)
         names = [PARTITION, "content_hash"]
         with outages(self.root):
-            source = delta.to_pyarrow_dataset(file_pruning_predicate=[(PARTITION, "in", list(partitions))])
-            found = source.to_table(columns=names, filter=condition).group_by(names).aggregate([])
+            found = (
+                dataset_of(delta, partitions)
+                .to_table(columns=names, filter=condition)
+                .group_by(names)
+                .aggregate([])
+            )
         hashes: dict[str, list[str]] = {}
         for row in found.sort_by("content_hash").to_pylist():
             hashes.setdefault(row[PARTITION], []).append(row["content_hash"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from include.lake_datasets import dataset_of
 from include.lake_names import FEATURE_SET_VERSION, PARTITION
 from include.lake_outages import outages
 
@@ -80,5 +81,5 @@ def _read(delta: DeltaTable, feature_set_version: str | None) -> pa.Table:
         named = FEATURE_SET_VERSION in known
         condition = pc.field(FEATURE_SET_VERSION) == feature_set_version if named else pc.scalar(False)
     names = [PARTITION, *_HASHES]
-    rows = delta.to_pyarrow_dataset().to_table(columns=names, filter=condition)
+    rows = dataset_of(delta).to_table(columns=names, filter=condition)
     return rows.group_by(names).aggregate([])

@@ -19,6 +19,7 @@ from include.decisions import Decision
 from include.errors import InvariantBroken, NotFound
 from include.hashing import canonical_json, digest, digest_file
 from include.lake import AUDIT_COLUMNS, SIDE_TABLE_PREFIX, Lake
+from include.lake_datasets import dataset_of
 from include.lake_outages import outages
 from include.quarantine import DISCARDED, HELD, RELEASED, read_quarantine
 from include.use_case import UseCase
@@ -254,10 +255,8 @@ def read_snapshots(lake: Lake, use_case: str, keys: list[str] | None = None) -> 
     delta = lake.find(use_case, TABLE)
     if delta is None:
         return {}
-    chosen = None if keys is None else [("partition", "in", keys)]
     with outages(lake.root):
-        source = delta.to_pyarrow_dataset(file_pruning_predicate=chosen)
-        rows = source.to_table(columns=["partition", *Snapshot.model_fields])
+        rows = dataset_of(delta, keys).to_table(columns=["partition", *Snapshot.model_fields])
     found: dict[str, list[Snapshot]] = {}
     for row in rows.to_pylist():
         partition, quality = str(row.pop("partition")), json.loads(row["quality"])
