@@ -6,6 +6,7 @@ What a report is called follows from what it says, so a repeat writes nothing ne
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 from include.hashing import digest
@@ -50,9 +51,15 @@ def _plain(words: Any) -> dict[str, Any]:
 def _page(report: Report) -> str:
     """Return the page that Great Expectations' Data Docs have for a validation."""
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view.view import DefaultJinjaPageView
 
     renderer: Any = ValidationResultsPageRenderer(run_info_at_end=True)
-    view: Any = DefaultJinjaPageView()
-    page: str = view.render(renderer.render(report.results))
+    page: str = _view().render(renderer.render(report.results))
     return page
+
+
+@cache
+def _view() -> Any:
+    """Return what fills in the page. A new one would compile its templates again, for every page."""
+    from great_expectations.render.view.view import DefaultJinjaPageView
+
+    return DefaultJinjaPageView()
