@@ -13,7 +13,6 @@ import shutil
 import sqlite3
 import tempfile
 import warnings
-from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from include import partitions
 from include.settings import Settings
 from include.use_case import UseCase
 from include.workspace import Workspace
+from tests.include.trips import TRIPS
 from tests.sharing import shared
 
 if TYPE_CHECKING:
@@ -43,49 +43,6 @@ _ADDRESSES = (
     "UPDATE logged_models SET artifact_location = replace(artifact_location, ?, ?)",
     "UPDATE model_versions SET storage_location = replace(storage_location, ?, ?)",
 )
-# A small use case without a lake behind it: trips that may be late, and the rain at their stations.
-TRIPS = {
-    "name": "trips",
-    "title": "Late trips",
-    "owner": "tests",
-    "problem": {"kind": "binary", "question": "Will it be late?", "key": ["trip", "station"]},
-    "source": {
-        "kind": "parquet",
-        "path": "trips/{partition}.parquet",
-        "event_time": "leaves",
-        "timezone": "America/New_York",
-        "start_date": date(2013, 1, 1),
-        "side_tables": {
-            "weather": {
-                "path": "weather/{partition}.parquet",
-                "contract": {
-                    "columns": {
-                        "station": {"type": "string"},
-                        "measured": {"type": "timestamp"},
-                        "rain": {"type": "number"},
-                    }
-                },
-            }
-        },
-    },
-    "labels": {
-        "kind": "threshold",
-        "column": "delay",
-        "above": 15.0,
-        "delay_days": 1,
-        "post_outcome_columns": ["delay", "arrived"],
-    },
-    "contract": {
-        "columns": {
-            "trip": {"type": "integer"},
-            "station": {"type": "string"},
-            "leaves": {"type": "timestamp"},
-            "seats": {"type": "number"},
-            "delay": {"type": "number", "max_null_share": 1.0},
-            "arrived": {"type": "number", "max_null_share": 1.0},
-        }
-    },
-}
 
 
 # What libraries warn of in their own code, with whoever could mend it.
