@@ -48,7 +48,8 @@ topology: install ## two weeks on what `make up-local` starts, compared with the
 	WHOLE_LIFECYCLE=1 $(BIN)/python -m pytest tests/lifecycle/test_topology.py
 
 chaos: install ## break every stage and every server hundreds of times and print what was broken; takes an hour
-	CHAOS=all $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/chaos
+	CHAOS=all $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/chaos \
+	  tests/include/test_lake_kill.py tests/include/ingestion/test_stage_kill.py tests/include/ingestion/test_release_kill.py
 
 test: install ## everything that CI runs: lint, types, and all tests, files side by side
 	@$(MAKE) --no-print-directory -j 2 lint types suite

@@ -18,6 +18,7 @@ from include.workspace import Workspace
 from tests import servers, without_spark  # noqa: F401
 from tests.chaos import matrix as faults
 from tests.kills import Victims
+from tests.sharing import shared
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -82,9 +83,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Landing folder with six weeks of real flights, the blizzard of February among them. Only read it."""
     from cli.landing import land_flights
 
-    folder = tmp_path_factory.mktemp("upstream") / "landing"
-    land_flights(str(folder), *LANDED)
-    return folder
+    return shared(tmp_path_factory, "landing", lambda folder: land_flights(str(folder), *LANDED))
 
 
 @pytest.fixture(scope="session")

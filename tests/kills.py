@@ -74,6 +74,15 @@ _WRITING = {
 }
 
 
+# `make chaos` breaks everything many times; `make test` each thing a few times.
+WHOLE = os.environ.get("CHAOS") == "all"
+
+
+def times(whole: int, few: int) -> int:
+    """Return how many times something is broken: so many by `make chaos`, and so few by `make test`."""
+    return whole if WHOLE else few
+
+
 class Victims:
     """Starts processes, from a server that has the heavy imports done, and kills them."""
 

@@ -13,7 +13,7 @@ from include import partitions
 from include.errors import GateRefused
 from include.settings import get_settings
 from include.workspace import Workspace
-from tests.include.conftest import TRIPS
+from tests.include.trips import TRIPS
 
 DAY = "2013-01-05"
 FEATURES = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,9 +13,7 @@ from tests.chaos.matrix import Matrix
 from tests.chaos.stages import USE_CASE, WORKS, do, prepare
 from tests.cli.lifecycle_fixture import Installation, empty, filled
 from tests.comparison import equal
-
-# `make chaos` breaks everything many times; `make test` each thing once or twice.
-WHOLE = os.environ.get("CHAOS") == "all"
+from tests.kills import WHOLE
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from typing import Any
 
 import yaml
 from click.testing import CliRunner, Result
-from filelock import FileLock
 
 from cli.landing import land_flights
 from cli.main import main
@@ -23,6 +22,8 @@ from include import partitions
 from include.errors import GateRefused
 from include.settings import PROJECT_ROOT, Settings, get_settings
 from include.workspace import Workspace
+from tests.kills import WHOLE
+from tests.sharing import filled_once
 
 FIRST, LAST = "2013-01-01", "2013-01-07"
 BROKEN = "2013-01-02"
@@ -93,16 +94,14 @@ def filled(base: Path) -> Installation:
         base: a folder that pytest made for the one who asks.
     """
     if not _built:
-        shared = base.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-        found = Installation(shared / "filled" / "home", shared / "filled" / "use_cases")
-        with FileLock(shared / "filled.lock"):
-            if not (shared / "filled.done").exists():
-                # What a worker that was killed left half is begun anew.
-                shutil.rmtree(shared / "filled", ignore_errors=True)
-                _build(found)
-                (shared / "filled.done").touch()
-        _built.append(found)
+        root = base.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        folder = filled_once(root, "filled", lambda folder: _build(_within(folder)))
+        _built.append(_within(folder))
     return _built[0]
+
+
+def _within(folder: Path) -> Installation:
+    return Installation(folder / "home", folder / "use_cases")
 
 
 def _build(found: Installation) -> None:
@@ -135,7 +134,7 @@ def set_aside(live: Installation, day: str, rows: list[int]) -> None:
 
 def empty(base: Path) -> Installation:
     """Return an installation in which nothing has happened yet."""
-    found = Installation(base / "home", base / "use_cases")
+    found = _within(base)
     declare(found.use_cases)
     return found
 
@@ -146,6 +145,9 @@ def declare(folder: Path) -> None:
     path = folder / "flights" / "use_case.yaml"
     content = yaml.safe_load(path.read_text())
     content["training"] |= {"min_training_partitions": 2, "min_holdout_partitions": 2, "holdout_days": 2}
+    if not WHOLE:
+        # The report and the fresh process take seconds of each training, and have tests of their own.
+        content["training"] |= {"report": "none", "fresh_process": False}
     content["evaluation"] = {"gates": [{"kind": "floor", "min": 0.0}], "min_rows": 2}
     content["monitoring"] = {"report": False}
     path.write_text(yaml.safe_dump(content, sort_keys=False))

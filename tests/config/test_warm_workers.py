@@ -46,15 +46,19 @@ with DAG("toy.report", schedule=None, start_date=datetime(2013, 1, 1, tzinfo=tim
     Report(task_id="report")
 """
 
-# Run as a program of Airflow's would be: its own arguments, then what it has imported.
+# Run as programs of Airflow's would be, one after the other: their arguments, then what is imported.
 PROBE = """
 import json, os, sys
-sys.argv = ["airflow", *{arguments}]
 state = lambda: (len(os.listdir("/proc/self/task")), sorted(os.readlink(f"/proc/self/fd/{{fd}}") for fd in
     os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{{fd}}")))
-before = state()
-import airflow_local_settings
-print(json.dumps([sorted(sys.modules), before, state(), sorted(airflow_local_settings.__all__)]))
+found = []
+for arguments in {programs}:
+    sys.argv = ["airflow", *arguments]
+    before = state()
+    sys.modules.pop("airflow_local_settings", None)
+    import airflow_local_settings
+    found.append([sorted(sys.modules), before, state(), sorted(airflow_local_settings.__all__)])
+print(json.dumps(found))
 """
 
 
@@ -98,6 +102,9 @@ def test_the_task_process_descends_from_the_scheduler_which_is_hidden_from_the_c
     scheduler = warm.running.process("scheduler").pid
     worker, parent, *_ = warm.report["parents"]
     assert parent == scheduler
+    # As `python -m airflow scheduler`: the package is imported before there is a main program.
+    assert psutil.Process(scheduler).cmdline()[1:4] == ["-m", "airflow", "scheduler"]
+    assert "great_expectations.expectations" in warm.report["modules"]
     assert worker in {child.pid for child in psutil.Process(scheduler).children()}
     assert warm.report["frozen"] > 100_000
 
@@ -130,12 +137,12 @@ def test_a_command_of_airflow_stays_light(warm: Warm) -> None:
     assert done.stdout.splitlines()[-1] == "heavy: []"
 
 
-def probe(settings: Settings, *arguments: str, **folders: Path) -> list[Any]:
-    """Import the module as a program with these arguments would."""
+def probe(settings: Settings, *programs: tuple[str, ...], **folders: Path) -> list[list[Any]]:
+    """Import the module as programs with these arguments would, all in one process."""
     environment = airflow_environment(
         settings, api_port=1, execution_port=2, inherited={"HOME": os.environ["HOME"]}, **folders
     )
-    code = PROBE.format(arguments=list(arguments))
+    code = PROBE.format(programs=list(programs))
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
@@ -143,62 +150,52 @@ def probe(settings: Settings, *arguments: str, **folders: Path) -> list[Any]:
     return list(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("api-server", "--port", "1"),
-        ("dag-processor",),
-        ("triggerer",),
-        ("dags", "list"),
-        ("celery", "flower"),
-    ],
-)
-def test_who_forks_no_tasks_loads_nothing(settings: Settings, arguments: tuple[str, ...]) -> None:
-    modules, *_ = probe(settings, *arguments)
-    assert not HEAVY & set(modules)
-    assert "include.warmup" not in modules
+def elsewhere(folder: Path) -> Settings:
+    """Settings of an installation whose tasks run in Celery workers."""
+    broker = SecretStr("redis://:x@127.0.0.1:1/0")
+    return Settings(_env_file=None, home=folder, celery_broker_url=broker)
 
 
-@pytest.mark.parametrize(
-    "arguments", [("scheduler", "--skip-serve-logs"), ("celery", "worker")], ids=" ".join
-)
+LIGHT = [
+    ("api-server", "--port", "1"),
+    ("dag-processor",),
+    ("triggerer",),
+    ("dags", "list"),
+    ("celery", "flower"),
+]
+
+
+def test_who_forks_no_tasks_loads_nothing(settings: Settings) -> None:
+    for arguments, (modules, *_) in zip(LIGHT, probe(settings, *LIGHT), strict=True):
+        assert not HEAVY & set(modules), arguments
+        assert "include.warmup" not in modules, arguments
+
+
+@pytest.mark.parametrize("program", ["scheduler without our plugins", "celery worker"])
 def test_who_forks_tasks_loads_them_and_leaves_nothing_that_a_fork_would_break(
-    settings: Settings, arguments: tuple[str, ...]
+    settings: Settings, tmp_path: Path, program: str
 ) -> None:
-    modules, before, after, exported = probe(settings, *arguments)
+    bare = program != "celery worker"
+    if bare:
+        [found] = probe(settings, ("scheduler", "--skip-serve-logs"), plugins_folder=tmp_path)
+    else:
+        [found] = probe(elsewhere(tmp_path), ("celery", "worker"))
+    modules, before, after, exported = found
     assert set(modules) >= HEAVY
+    assert bare != ("airlock.operators.ingestion" in modules)
     # Threads, files and sockets: a forked process would lack the first and share the others.
     assert before[0] == 1
     assert after == before
     assert exported == []
 
 
-def test_a_program_that_is_started_by_its_package_is_warm_and_goes_on(settings: Settings) -> None:
-    # As `python -m airflow scheduler`: the package is imported before there is a main program.
-    environment = airflow_environment(settings, api_port=1, execution_port=2)
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "airflow", "scheduler", "--help"],
-        env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert "usage: airflow scheduler" in done.stdout.lower()
-    assert "great_expectations.expectations" in done.stderr
-
-
-def test_an_installation_without_our_plugins_is_warm_too(settings: Settings, tmp_path: Path) -> None:
-    modules, *_ = probe(settings, "scheduler", plugins_folder=tmp_path)
-    assert set(modules) >= HEAVY
-    assert not [name for name in modules if name.split(".")[0] == "airlock"]
-
-
 def test_a_scheduler_whose_tasks_run_elsewhere_stays_light(tmp_path: Path) -> None:
-    broker = SecretStr("redis://:x@127.0.0.1:1/0")
-    elsewhere = Settings(_env_file=None, home=tmp_path, celery_broker_url=broker)
-    assert not HEAVY & set(probe(elsewhere, "scheduler")[0])
-    assert set(probe(elsewhere, "celery", "worker")[0]) >= HEAVY
+    [(modules, *_)] = probe(elsewhere(tmp_path), ("scheduler",))
+    assert not HEAVY & set(modules)
 
 
 def test_the_setting_turns_it_off(tmp_path: Path) -> None:
-    modules, *_ = probe(Settings(_env_file=None, home=tmp_path, warm_workers=False), "scheduler")
+    [(modules, *_)] = probe(Settings(_env_file=None, home=tmp_path, warm_workers=False), ("scheduler",))
     assert not HEAVY & set(modules)
 
 

@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
         desk = Desk(Path(folder))
         desk.land({f"orders/{DAY}.parquet": parquet()})
         desk.ingest(use_case())
-        cases = [case for case in all_cases() if case.bomb or not bombs]
+        cases = [case.made() for case in all_cases() if case.bomb or not bombs]
         _forget_peak()
         before = _megabytes("VmRSS")
         wrong = 0

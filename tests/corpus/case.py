@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.corpus.desk import DAY, KINDS, Desk
 
+Content = bytes | Callable[[], bytes]
 Prepare = Callable[[Desk], None]
 
 
@@ -20,7 +21,7 @@ class Case:
         kind: of the source; see `desk.KINDS`.
         verdict: `pass`, `warn`, `refuse`, or `error` where the declaration and not the batch is wrong.
         says: parts that the message must hold: the rule and the fact.
-        files: what lands, by key.
+        files: what lands, by key; of a bomb, what makes it.
         prepare: does what cannot be told by files.
         changes: of the declaration.
         day: the partition that is asked for.
@@ -31,11 +32,16 @@ class Case:
     kind: str
     verdict: str
     says: tuple[str, ...]
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, Content] = field(default_factory=dict)
     prepare: Prepare | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
     day: str = DAY
     bomb: bool = False
+
+    def made(self) -> Case:
+        """Return the case with the bytes of all that lands."""
+        files = {key: content() if callable(content) else content for key, content in self.files.items()}
+        return replace(self, files=files)
 
 
 def one_file(kind: str) -> Callable[..., Case]:
@@ -44,7 +50,7 @@ def one_file(kind: str) -> Callable[..., Case]:
 
     def make(
         name: str,
-        content: bytes | str | None,
+        content: Content | str | None,
         *says: str,
         verdict: str = "refuse",
         bomb: bool = False,

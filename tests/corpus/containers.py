@@ -7,6 +7,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -81,25 +82,31 @@ def _parquet_claims() -> Iterator[Case]:
     yield case("a page that claims 2 GB", page_with_claim(2**31 - 1), "file: not readable", bomb=True)
     yield case(
         "a megabyte of text in each of 50,000 rows",
-        _repeated(1_000_000),
+        lambda: _repeated(1_000_000),
         "holds a text of 1000000 bytes",
         bomb=True,
     )
     yield case(
         "90 kB of text in each of 50,000 rows",
-        _repeated(90_000),
+        lambda: _repeated(90_000),
         "beyond source.max_decompressed_bytes",
         bomb=True,
     )
-    many = pd.concat(
-        [frame(), pd.DataFrame(0, index=range(120), columns=[f"c{n}" for n in range(10_000)])], axis=1
-    )
     yield case(
-        "10,000 columns", parquet(many), "columns:", "10007 columns, more than source.max_columns", bomb=True
+        "10,000 columns", _many_columns, "columns:", "10007 columns, more than source.max_columns", bomb=True
     )
     yield case("no column at all", parquet(pa.table({"x": [1]}).drop_columns(["x"])), "order.present")
-    constant = pa.table({name: pa.array([0] * 3_000_000, pa.int8()) for name in ("order", "amount")})
-    yield case("three million rows in few bytes", parquet(constant), "placed.present", bomb=True)
+    yield case("three million rows in few bytes", _constant, "placed.present", bomb=True)
+
+
+def _many_columns() -> bytes:
+    more = pd.DataFrame(0, index=range(120), columns=[f"c{n}" for n in range(10_000)])
+    return parquet(pd.concat([frame(), more], axis=1))
+
+
+def _constant() -> bytes:
+    values = pa.array(np.zeros(3_000_000, "int8"))
+    return parquet(pa.table(dict.fromkeys(("order", "amount"), values)))
 
 
 def _repeated(length: int) -> bytes:
@@ -112,6 +119,12 @@ def _repeated(length: int) -> bytes:
     with pq.ParquetWriter(sink, pa.table(columns).schema, dictionary_pagesize_limit=2 * length) as writer:
         writer.write_table(pa.table(columns))
     return sink.getvalue()
+
+
+def _one_row(text: str) -> bytes:
+    """Return a header or a row, and then a million times the same row, packed."""
+    lines = text.encode().splitlines(keepends=True)
+    return gzip.compress(lines[0] + lines[1] * 1_000_000)
 
 
 def _gzip() -> Iterator[Case]:
@@ -128,11 +141,11 @@ def _gzip() -> Iterator[Case]:
         yield case("rubbish after it", packed + b"rubbish", "is a damaged gzip file")
         yield case("packed twice", gzip.compress(packed), "file:")
         yield case("zlib instead of gzip", zlib.compress(text.encode()), "is no gzip file as declared")
-        yield case("a bomb of zeros", gzip.compress(bytes(150_000_000)), "file:", bomb=True)
-        yield case("a bomb of line ends", gzip.compress(b"\n" * 150_000_000), "a ratio above", bomb=True)
-        lines = text.encode().splitlines(keepends=True)
-        bomb = gzip.compress(lines[0] + lines[1] * 1_000_000)
-        yield case("a bomb of one row", bomb, "source.max_", bomb=True)
+        yield case("a bomb of zeros", lambda: gzip.compress(bytes(150_000_000)), "file:", bomb=True)
+        yield case(
+            "a bomb of line ends", lambda: gzip.compress(b"\n" * 150_000_000), "a ratio above", bomb=True
+        )
+        yield case("a bomb of one row", partial(_one_row, text), "source.max_", bomb=True)
     yield one_file("csv")(
         "packed, not declared", gzip.compress(csv_text().encode()), "declare compression: gzip"
     )

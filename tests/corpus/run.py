@@ -39,7 +39,7 @@ def run(desk: Desk, cases: Iterable[Case]) -> Iterator[Outcome]:
 
 def _outcome(desk: Desk, case: Case) -> Outcome:
     desk.clear()
-    desk.land(case.files)
+    desk.land(case.made().files)
     if case.prepare is not None:
         case.prepare(desk)
     before = desk.tables()

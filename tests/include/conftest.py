@@ -13,9 +13,9 @@ import shutil
 import sqlite3
 import tempfile
 import warnings
-from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,12 +24,18 @@ from include import partitions
 from include.settings import Settings
 from include.use_case import UseCase
 from include.workspace import Workspace
+from tests.include.trips import TRIPS
+from tests.sharing import shared
+
+if TYPE_CHECKING:
+    from include.training.stage import TrainedRun
 
 # Waiting threads that spin make every fit many times slower where the cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 FIRST, LAST = "2013-01-01", "2013-01-20"
-AS_OF = "2013-01-14"
+AS_OF, LATER = "2013-01-14", "2013-01-17"
+EASY = {"evaluation.gates": [{"kind": "floor", "metric": "roc_auc", "min": 0.5, "alpha": 0.05}]}
 # MLflow keeps full addresses; without this a copy would write into its original.
 _ADDRESSES = (
     "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)",
@@ -37,49 +43,6 @@ _ADDRESSES = (
     "UPDATE logged_models SET artifact_location = replace(artifact_location, ?, ?)",
     "UPDATE model_versions SET storage_location = replace(storage_location, ?, ?)",
 )
-# A small use case without a lake behind it: trips that may be late, and the rain at their stations.
-TRIPS = {
-    "name": "trips",
-    "title": "Late trips",
-    "owner": "tests",
-    "problem": {"kind": "binary", "question": "Will it be late?", "key": ["trip", "station"]},
-    "source": {
-        "kind": "parquet",
-        "path": "trips/{partition}.parquet",
-        "event_time": "leaves",
-        "timezone": "America/New_York",
-        "start_date": date(2013, 1, 1),
-        "side_tables": {
-            "weather": {
-                "path": "weather/{partition}.parquet",
-                "contract": {
-                    "columns": {
-                        "station": {"type": "string"},
-                        "measured": {"type": "timestamp"},
-                        "rain": {"type": "number"},
-                    }
-                },
-            }
-        },
-    },
-    "labels": {
-        "kind": "threshold",
-        "column": "delay",
-        "above": 15.0,
-        "delay_days": 1,
-        "post_outcome_columns": ["delay", "arrived"],
-    },
-    "contract": {
-        "columns": {
-            "trip": {"type": "integer"},
-            "station": {"type": "string"},
-            "leaves": {"type": "timestamp"},
-            "seats": {"type": "number"},
-            "delay": {"type": "number", "max_null_share": 1.0},
-            "arrived": {"type": "number", "max_null_share": 1.0},
-        }
-    },
-}
 
 
 # What libraries warn of in their own code, with whoever could mend it.
@@ -125,16 +88,17 @@ def opened(home: Path, **settings: object) -> Workspace:
 def featured_home(heavy_imports, tmp_path_factory):
     from include.features.stage import build
 
-    home = tmp_path_factory.mktemp("featured")
-    workspace = opened(home)
-    use_case = workspace.use_case("flights")
-    land_flights(workspace.settings.landing, FIRST, LAST)
-    for day in partitions.span(FIRST, LAST):
-        _publish(use_case, day, workspace)
-        build(use_case, day, actor="tests", workspace=workspace)
-    # The tables of an empty MLflow take seconds to make; every copy gets them ready.
-    workspace.registry.client.search_experiments()
-    return home
+    def fill(home: Path) -> None:
+        workspace = opened(home)
+        use_case = workspace.use_case("flights")
+        land_flights(workspace.settings.landing, FIRST, LAST)
+        for day in partitions.span(FIRST, LAST):
+            _publish(use_case, day, workspace)
+            build(use_case, day, actor="tests", workspace=workspace)
+        # The tables of an empty MLflow take seconds to make; every copy gets them ready.
+        workspace.registry.client.search_experiments()
+
+    return shared(tmp_path_factory, "featured-home", fill)
 
 
 def _publish(use_case: UseCase, day: str, workspace: Workspace) -> None:
@@ -153,22 +117,48 @@ def _publish(use_case: UseCase, day: str, workspace: Workspace) -> None:
 def championed_home(featured_home, tmp_path_factory):
     from include.scoring.stage import score
 
-    home = _copied(featured_home, tmp_path_factory.mktemp("championed") / "home")
-    workspace = opened(home)
-    use_case = workspace.use_case("flights")
-    promoted(use_case, AS_OF, workspace)
-    for day in partitions.span(AS_OF, LAST):
-        score(use_case, day, workspace=workspace)
-    return home
+    def fill(home: Path) -> None:
+        workspace = opened(_copied(featured_home, home))
+        use_case = workspace.use_case("flights")
+        promoted(use_case, AS_OF, workspace)
+        for day in partitions.span(AS_OF, LAST):
+            score(use_case, day, workspace=workspace)
+
+    return shared(tmp_path_factory, "championed-home", fill)
+
+
+@pytest.fixture(scope="session")
+def trained_home(featured_home, easy, tmp_path_factory):
+    """`featured_home` with a run of `easy` as of the 14th."""
+    return shared(
+        tmp_path_factory,
+        "trained-home",
+        lambda home: trained(easy, AS_OF, opened(_copied(featured_home, home))),
+    )
+
+
+@pytest.fixture(scope="session")
+def challenged_home(championed_home, easy, tmp_path_factory):
+    """`championed_home` with a run of `easy` as of the 17th beside the champion."""
+    return shared(
+        tmp_path_factory,
+        "challenged-home",
+        lambda home: trained(easy, LATER, opened(_copied(championed_home, home))),
+    )
+
+
+def trained(use_case: UseCase, as_of: str, workspace: Workspace) -> TrainedRun:
+    from include.training.stage import train
+
+    return train(use_case, as_of, reason="tests", actor="tests", workspace=workspace)
 
 
 def promoted(use_case: UseCase, as_of: str, workspace: Workspace) -> SimpleNamespace:
     """Train, evaluate and promote; return what each stage gave."""
     from include.evaluation.stage import evaluate
     from include.promotion.stage import promote
-    from include.training.stage import train
 
-    run = train(use_case, as_of, reason="tests", actor="tests", workspace=workspace)
+    run = trained(use_case, as_of, workspace)
     candidate = evaluate(use_case, run.run_id, as_of, actor="tests", workspace=workspace)
     decision = promote(
         use_case,
@@ -204,6 +194,18 @@ def championed(championed_home, tmp_path) -> Workspace:
 
 
 @pytest.fixture
+def tried(trained_home, tmp_path) -> Workspace:
+    """`featured` with a run of `easy` as of the 14th: training it again finds that run."""
+    return opened(_copied(trained_home, tmp_path / "tried"))
+
+
+@pytest.fixture
+def challenged(challenged_home, tmp_path) -> Workspace:
+    """`championed` with a run of `easy` as of the 17th: training it again finds that run."""
+    return opened(_copied(challenged_home, tmp_path / "challenged"))
+
+
+@pytest.fixture
 def bare(heavy_imports, tmp_path) -> Workspace:
     """An empty home."""
     return opened(tmp_path / "bare")
@@ -227,9 +229,18 @@ def through_promotion():
 
 @pytest.fixture(scope="session")
 def flying(featured_home) -> UseCase:
-    """The declared use case of the flights, without the reports for people: they take a second each."""
-    without = {"monitoring.report": False, "training.report": "none"}
+    """The declared use case of the flights, without reports for people and a fresh process for each model.
+
+    They take seconds each, and have tests of their own.
+    """
+    without = {"monitoring.report": False, "training.report": "none", "training.fresh_process": False}
     return _changed(opened(featured_home).use_case("flights"), without)
+
+
+@pytest.fixture(scope="session")
+def easy(flying) -> UseCase:
+    """`flying` with a single gate, which lets every sound model pass."""
+    return _changed(flying, EASY)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from include.lake import AUDIT_COLUMNS, Lake
 from include.ledger import Ledger
 from include.settings import Settings
 from include.storage import LocalStore
-from tests.kills import instants, places
+from tests.kills import instants, places, times
 
 DAY, OTHER = "2013-01-07", "2013-01-06"
 ROWS = 5_000
@@ -53,7 +53,7 @@ def test_a_partition_that_is_replaced(victims, address):
     usual = victims.seconds(write_rows, address, 1)
     write_rows(address, 0)
     fates = []
-    for value, instant in enumerate(instants(seed=1, count=30, seconds=usual), start=1):
+    for value, instant in enumerate(instants(seed=1, count=times(30, 8), seconds=usual), start=1):
         victims.kill_after(instant, write_rows, address, value)
         found = read_rows(address)
         assert found in {value - 1, value}
@@ -66,7 +66,7 @@ def test_a_partition_that_is_replaced(victims, address):
 def test_a_table_that_is_begun(victims, address):
     usual = victims.seconds(write_rows, f"{address}/first", 7)
     fates = []
-    for number, instant in enumerate(instants(seed=2, count=20, seconds=usual)):
+    for number, instant in enumerate(instants(seed=2, count=times(20, 5), seconds=usual)):
         victims.kill_after(instant, write_rows, f"{address}/{number}", 7)
         found = read_rows(f"{address}/{number}")
         assert found in {None, 7}
@@ -90,9 +90,9 @@ def kills(victims, seed, *work):
     yield False
     lines = victims.lines(*work)
     yield False
-    for instant in instants(seed, 20, usual):
+    for instant in instants(seed, times(20, 6), usual):
         yield victims.kill_after(instant, *work)
-    for place in places(seed, 40, lines):
+    for place in places(seed, times(40, 12), lines):
         yield victims.kill_at_line(place, *work)
 
 
@@ -147,10 +147,12 @@ def test_a_decision_that_is_recorded(victims, tmp_path, begun, size):
     first, second = (f"sqlite:///{tmp_path}/{name}.db" for name in ("first", "second"))
     usual = victims.seconds(append, first, 0, size)
     lines = victims.lines(append, second, 0, size)
-    stops = [(victims.kill_after, instant) for instant in instants(5, 15, usual)]
-    stops += [(victims.kill_at_line, place) for place in places(5, 30, lines)]
+    stops = [(victims.kill_after, instant) for instant in instants(5, times(15, 4), usual)]
+    stops += [(victims.kill_at_line, place) for place in places(5, times(30, 8), lines)]
     # The commit follows the last lines.
-    stops += [(victims.kill_at_line, (lines - back, 0.0005 * back * back)) for back in range(12)]
+    stops += [
+        (victims.kill_at_line, (lines - back, 0.0005 * back * back)) for back in range(0, 12, times(1, 3))
+    ]
     fates = []
     for number, (kill, where) in enumerate(stops, start=1):
         url = first if begun else f"sqlite:///{tmp_path}/ledger-{number}.db"

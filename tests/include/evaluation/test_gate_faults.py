@@ -19,8 +19,8 @@ def test_every_fault_of_a_model_is_caught_and_the_sound_one_is_not():
     }
 
 
-def test_every_fault_of_data_and_artefacts_is_caught(championed):
-    found = faults_of_stages(championed.use_case("flights"), "2013-01-14", championed)
+def test_every_fault_of_data_and_artefacts_is_caught(championed, flying):
+    found = faults_of_stages(flying, "2013-01-14", championed)
     assert {caught.fault: caught.by for caught in found} == {
         "holdout contamination": "evaluation",
         "label leak": "training",

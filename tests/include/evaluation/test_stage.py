@@ -21,9 +21,8 @@ from include.registry import CANDIDATE, CHAMPION, MODEL_TAG, Registry
 from include.stats.auc import auc_with_variance, paired_auc_difference
 from include.training.stage import train
 from include.training_sets import read_labelled
+from tests.include.conftest import AS_OF, EASY, LATER
 
-AS_OF, LATER = "2013-01-14", "2013-01-17"
-EASY = {"evaluation.gates": [{"kind": "floor", "metric": "roc_auc", "min": 0.5, "alpha": 0.05}]}
 WITH_CHAMPION = {
     "evaluation.gates": [
         *EASY["evaluation.gates"],
@@ -53,32 +52,27 @@ def evidence_of(workspace, decision_id):
     return workspace.ledger.get(decision_id).evidence
 
 
-@pytest.fixture
-def easy(flying, changed):
-    return changed(flying, EASY)
-
-
 # What is judged
 
 
-def test_the_holdout_is_after_all_training_days(featured, easy):
-    run_id = trained(featured, easy)
-    found = evidence_of(featured, evaluated(featured, easy, run_id).decision_id)
+def test_the_holdout_is_after_all_training_days(tried, easy):
+    run_id = trained(tried, easy)
+    found = evidence_of(tried, evaluated(tried, easy, run_id).decision_id)
     assert list(found["day_losses"]) == [f"2013-01-{day:02d}" for day in range(7, 14)]
-    train_days = featured.registry.run(run_id).data.tags["airlock.train_partitions"]
+    train_days = tried.registry.run(run_id).data.tags["airlock.train_partitions"]
     assert train_days.endswith("..2013-01-06")
     assert found["rows"] == sum(day["rows"] for day in found["day_losses"].values())
 
 
-def test_the_figures_are_those_of_the_saved_models(featured, easy):
+def test_the_figures_are_those_of_the_saved_models(tried, easy):
     """Computed again, from the run's own models and the lake."""
-    run_id = trained(featured, easy)
-    found = evidence_of(featured, evaluated(featured, easy, run_id).decision_id)
-    names = load_features(easy, featured.settings).names
-    rows = read_labelled(easy, list(found["day_losses"]), AS_OF, featured.lake).rows
+    run_id = trained(tried, easy)
+    found = evidence_of(tried, evaluated(tried, easy, run_id).decision_id)
+    names = load_features(easy, tried.settings).names
+    rows = read_labelled(easy, list(found["day_losses"]), AS_OF, tried.lake).rows
     label, days = rows["label"].to_numpy(), rows["partition"].to_numpy()
     score, simple = (
-        featured.registry.load(featured.registry.tagged_model(run_id, tag)).predict_proba(rows[names])[:, 1]
+        tried.registry.load(tried.registry.tagged_model(run_id, tag)).predict_proba(rows[names])[:, 1]
         for tag in (MODEL_TAG, "airlock.baseline")
     )
     expected = auc_with_variance(label, score, days)
@@ -90,13 +84,13 @@ def test_the_figures_are_those_of_the_saved_models(featured, easy):
     assert found["positives"] == label.sum()
 
 
-def test_the_champion_is_compared_on_the_same_rows(championed, easy):
-    run_id = trained(championed, easy, LATER)
-    found = evidence_of(championed, evaluated(championed, easy, run_id, LATER).decision_id)
+def test_the_champion_is_compared_on_the_same_rows(challenged, easy):
+    run_id = trained(challenged, easy, LATER)
+    found = evidence_of(challenged, evaluated(challenged, easy, run_id, LATER).decision_id)
     assert (found["champion_state"], found["champion_version"]) == ("compared", "1")
-    names = load_features(easy, championed.settings).names
-    rows = read_labelled(easy, list(found["day_losses"]), LATER, championed.lake).rows
-    registry = championed.registry
+    names = load_features(easy, challenged.settings).names
+    rows = read_labelled(easy, list(found["day_losses"]), LATER, challenged.lake).rows
+    registry = challenged.registry
     candidate, champion = (
         registry.load(model).predict_proba(rows[names])[:, 1]
         for model in (registry.tagged_model(run_id, MODEL_TAG), registry.version_model("flights", "1"))
@@ -117,32 +111,30 @@ def test_the_champion_is_compared_on_the_same_rows(championed, easy):
     assert metrics["holdout.roc_auc_champion"] == pytest.approx(expected.auc_b)
 
 
-def test_a_declaration_that_changed_meanwhile_does_not_move_the_holdout(featured, easy, changed):
+def test_a_declaration_that_changed_meanwhile_does_not_move_the_holdout(tried, easy, changed):
     """Evaluated under a longer holdout, training days would be judged; the run knows its own days."""
-    run_id = trained(featured, easy)
+    run_id = trained(tried, easy)
     longer = changed(easy, {"training.holdout_days": 12, "training.min_training_partitions": 1})
-    found = evidence_of(featured, evaluated(featured, longer, run_id).decision_id)
+    found = evidence_of(tried, evaluated(tried, longer, run_id).decision_id)
     assert min(found["day_losses"]) == "2013-01-07"
 
 
-def test_a_run_is_evaluated_as_of_its_own_date_only(featured, easy):
-    run_id = trained(featured, easy)
+def test_a_run_is_evaluated_as_of_its_own_date_only(tried, easy):
+    run_id = trained(tried, easy)
     with pytest.raises(ConfigurationError, match="was trained as of 2013-01-14, not 2013-01-08"):
-        evaluated(featured, easy, run_id, "2013-01-08")
-    assert featured.ledger.find(gate="evaluation") == []
+        evaluated(tried, easy, run_id, "2013-01-08")
+    assert tried.ledger.find(gate="evaluation") == []
 
 
-def test_later_writes_do_not_change_the_holdout(featured, easy):
+def test_later_writes_do_not_change_the_holdout(tried, easy):
     """Between training and evaluation a day is written anew; the recorded versions are read."""
-    run_id = trained(featured, easy)
-    labels = featured.lake.read("flights", "labels", partitions=["2013-01-10"])
+    run_id = trained(tried, easy)
+    labels = tried.lake.read("flights", "labels", partitions=["2013-01-10"])
     turned = labels[["row_key", "known_at"]].assign(label=1 - labels["label"].astype("Int8"))
-    featured.lake.write_partition(
-        "flights", "labels", "2013-01-10", turned, source_hash="s", contract_hash="c"
-    )
-    found = evidence_of(featured, evaluated(featured, easy, run_id).decision_id)
+    tried.lake.write_partition("flights", "labels", "2013-01-10", turned, source_hash="s", contract_hash="c")
+    found = evidence_of(tried, evaluated(tried, easy, run_id).decision_id)
     usual = labels["label"].dropna().mean()
-    positives = read_labelled(easy, ["2013-01-10"], AS_OF, featured.lake).rows["label"].mean()
+    positives = read_labelled(easy, ["2013-01-10"], AS_OF, tried.lake).rows["label"].mean()
     assert positives == pytest.approx(1 - usual)
     assert found["day_losses"]["2013-01-10"]["log_loss"] < 0.8
 
@@ -150,35 +142,34 @@ def test_later_writes_do_not_change_the_holdout(featured, easy):
 # What comes of it
 
 
-def test_a_candidate_that_passes_is_registered_with_all_its_tags(featured, easy):
-    run_id = trained(featured, easy)
-    candidate = evaluated(featured, easy, run_id)
-    (version,) = registered(featured)
+def test_a_candidate_that_passes_is_registered_with_all_its_tags(tried, easy):
+    run_id = trained(tried, easy)
+    candidate = evaluated(tried, easy, run_id)
+    (version,) = registered(tried)
     assert (str(version.version), version.run_id) == (candidate.version, run_id)
-    tags = featured.registry.client.get_model_version("flights", candidate.version).tags
+    tags = tried.registry.client.get_model_version("flights", candidate.version).tags
     assert {f"airlock.{name}" for name in REQUIRED.split()} <= set(tags)
     assert tags["airlock.evaluation_decision"] == candidate.decision_id
-    assert featured.registry.alias_version("flights", CANDIDATE) == candidate.version
-    assert featured.registry.alias_version("flights", CHAMPION) is None
-    shown = featured.registry.client.get_model_version("flights", candidate.version).description
+    assert tried.registry.alias_version("flights", CANDIDATE) == candidate.version
+    assert tried.registry.alias_version("flights", CHAMPION) is None
+    shown = tried.registry.client.get_model_version("flights", candidate.version).description
     assert "# Late arrivals of flights from New York, version 1" in shown
     assert "None yet: this version was never in use." in shown
-    files = {file.path for file in featured.registry.client.list_artifacts(run_id)}
+    files = {file.path for file in tried.registry.client.list_artifacts(run_id)}
     assert {"model_card.md", "model_card.html"} <= files
-    run = featured.registry.run(run_id)
+    run = tried.registry.run(run_id)
     assert run.data.tags["airlock.evaluation"] == "pass"
     assert (
-        run.data.metrics["holdout.roc_auc"]
-        == evidence_of(featured, candidate.decision_id)["metrics"]["roc_auc"]
+        run.data.metrics["holdout.roc_auc"] == evidence_of(tried, candidate.decision_id)["metrics"]["roc_auc"]
     )
 
 
-def test_evaluating_again_changes_nothing(featured, easy):
-    run_id = trained(featured, easy)
-    first, decisions = evaluated(featured, easy, run_id), featured.ledger.verify()
-    assert evaluated(featured, easy, run_id) == first
-    assert featured.ledger.verify() == decisions
-    assert len(registered(featured)) == 1
+def test_evaluating_again_changes_nothing(tried, easy):
+    run_id = trained(tried, easy)
+    first, decisions = evaluated(tried, easy, run_id), tried.ledger.verify()
+    assert evaluated(tried, easy, run_id) == first
+    assert tried.ledger.verify() == decisions
+    assert len(registered(tried)) == 1
 
 
 def test_the_champion_evaluated_again_is_not_compared_with_itself(championed):
@@ -202,17 +193,17 @@ SHUT = {
 
 
 @pytest.mark.parametrize("case", SHUT.values(), ids=SHUT)
-def test_a_shut_door_registers_nothing_and_keeps_the_champion(championed, flying, changed, case):
+def test_a_shut_door_registers_nothing_and_keeps_the_champion(challenged, flying, easy, changed, case):
     changes, error, verdict, message = case
     use_case = changed(flying, changes)
-    run_id = trained(championed, use_case, LATER)
+    run_id = trained(challenged, easy, LATER)
     with pytest.raises(error, match=message) as shut:
-        evaluated(championed, use_case, run_id, LATER)
-    assert championed.ledger.get(shut.value.decision_id).verdict.value == verdict
-    assert championed.registry.run(run_id).data.tags["airlock.evaluation"] == verdict
-    assert [str(version.version) for version in registered(championed)] == ["1"]
-    assert championed.registry.alias_version("flights", CHAMPION) == "1"
-    assert championed.registry.alias_version("flights", CANDIDATE) == "1"
+        evaluated(challenged, use_case, run_id, LATER)
+    assert challenged.ledger.get(shut.value.decision_id).verdict.value == verdict
+    assert challenged.registry.run(run_id).data.tags["airlock.evaluation"] == verdict
+    assert [str(version.version) for version in registered(challenged)] == ["1"]
+    assert challenged.registry.alias_version("flights", CHAMPION) == "1"
+    assert challenged.registry.alias_version("flights", CANDIDATE) == "1"
 
 
 def test_a_holdout_of_one_class_is_undecided(featured, easy, changed):
@@ -243,11 +234,11 @@ def test_a_champion_that_needs_other_features_is_incompatible(championed, flying
     folder.mkdir(parents=True)
     (folder / "features.py").write_text(declared.read_text().replace("def distance(", "def miles("))
     other = open_home(championed.settings.home, use_cases_dir=folder.parent)
-    for day in [f"2013-01-{day:02d}" for day in range(1, 17)]:
+    for day in [f"2013-01-{day:02d}" for day in range(8, 17)]:
         build(flying, day, actor="tests", workspace=other)
     older = newest_champion(other.ledger, "flights").feature_set_version
     other.lake.open("flights", "features").delete(f"feature_set_version = '{older}'")
-    use_case = changed(flying, WITH_CHAMPION)
+    use_case = changed(flying, WITH_CHAMPION | {"training.min_training_partitions": 2})
     run_id = trained(other, use_case, LATER)
     with pytest.raises(GateRefused, match="version 1 cannot score today's features"):
         evaluated(other, use_case, run_id, LATER)

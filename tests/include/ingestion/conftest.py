@@ -20,6 +20,7 @@ from include.lake import TableRef
 from include.settings import Settings
 from include.use_case import UseCase
 from include.workspace import Workspace
+from tests.sharing import shared
 
 EARLIER = partitions.span("2013-01-07", "2013-01-10")
 DAY = "2013-01-11"
@@ -91,11 +92,14 @@ def changed(column: str, values: Any, *, rows: slice = slice(None)) -> Callable[
 @pytest.fixture(scope="session")
 def prepared(landed: Path, flights: UseCase, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home where four days are published."""
-    home = Home(tmp_path_factory.mktemp("prepared"), landed, flights)
-    home.land(EARLIER)
-    for day in EARLIER:
-        home.ingest(day)
-    return home.folder
+
+    def fill(folder: Path) -> None:
+        home = Home(folder, landed, flights)
+        home.land(EARLIER)
+        for day in EARLIER:
+            home.ingest(day)
+
+    return shared(tmp_path_factory, "ingested-home", fill)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.include.ingestion.test_release import (  # noqa: F401 -- fixtures
     kept,
     let_in,
 )
-from tests.kills import places
+from tests.kills import places, times
 
 
 def released_day(folder, upstream, use_case):
@@ -41,9 +41,10 @@ def test_a_killed_release_leaves_old_or_new_and_is_completed_by_the_next(aside, 
     calm = Home(shutil.copytree(home.folder, tmp_path / "calm"), home.folder, home.use_case)
     lines = victims.lines(released_day, calm.folder, home.folder, home.use_case)
     seen = set()
-    for number in range(12):
+    kills = times(12, 6)
+    for number in range(kills):
         # Evenly over the work: the few lines around the ledger and the states matter as much as the batch's.
-        place = (1 + number * (lines - 1) // 11, 0.0)
+        place = (1 + number * (lines - 1) // (kills - 1), 0.0)
         torn = Home(shutil.copytree(home.folder, tmp_path / f"{number}"), home.folder, home.use_case)
         victims.kill_at_line(place, released_day, torn.folder, home.folder, home.use_case)
         torn.ledger.verify()
@@ -71,7 +72,7 @@ def test_an_ingestion_after_a_killed_release_completes_it(aside, victims, tmp_pa
         released_day, shutil.copytree(home.folder, tmp_path / "calm"), home.folder, home.use_case
     )
     landed = len(pd.read_parquet(home.file()))
-    for place in places(7, 3, lines):
+    for place in places(7, times(3, 2), lines):
         torn = Home(shutil.copytree(home.folder, tmp_path / "torn"), home.folder, home.use_case)
         victims.kill_at_line(place, released_day, torn.folder, home.folder, home.use_case)
         decided = bool(torn.ledger.find(partition=DAY, gate="release"))

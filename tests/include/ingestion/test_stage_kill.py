@@ -9,7 +9,7 @@ import pytest
 from include.decisions import Verdict
 from include.errors import GateRefused
 from tests.include.ingestion.conftest import DAY, EARLIER, Home, changed
-from tests.kills import instants, places
+from tests.kills import instants, places, times
 
 AUDIT_OF_THE_CLOCK = ["ingested_at"]
 TABLES = ("batches", "profiles", "side_weather")
@@ -50,8 +50,8 @@ def test_a_killed_ingestion_is_completed_by_the_next_one(home, victims, tmp_path
     lines = victims.lines(ingest_day, calm[1].folder, home.folder, home.use_case, DAY)
     expected = state(calm[0])
     same(state(calm[1]), expected)
-    stops = [(victims.kill_after, instant) for instant in instants(1, 6, usual)]
-    stops += [(victims.kill_at_line, place) for place in places(1, 16, lines, after=0.05)]
+    stops = [(victims.kill_after, instant) for instant in instants(1, times(6, 2), usual)]
+    stops += [(victims.kill_at_line, place) for place in places(1, times(16, 6), lines, after=0.05)]
     seen = set()
     for number, (kill, where) in enumerate(stops):
         folder = shutil.copytree(home.folder, tmp_path / f"{number}")
@@ -78,7 +78,7 @@ def test_a_killed_refusal_publishes_nothing_and_is_decided_by_the_next_one(home,
     before = home.tables()
     calm = shutil.copytree(home.folder, tmp_path / "undisturbed")
     lines = victims.lines(refused_day, calm, home.folder, home.use_case, DAY)
-    for place in places(3, 8, lines):
+    for place in places(3, times(8, 3), lines):
         victims.kill_at_line(place, refused_day, home.folder, home.folder, home.use_case, DAY)
         home.ledger.verify()
         assert home.tables() == before

@@ -12,19 +12,14 @@ from include.promotion.stage import promote
 from include.registry import CHAMPION
 from include.scoring.stage import score
 from include.training.stage import train
+from tests.include.conftest import AS_OF, LATER
 
-AS_OF, LATER, LATEST = "2013-01-14", "2013-01-17", "2013-01-19"
-EASY = {"evaluation.gates": [{"kind": "floor", "metric": "roc_auc", "min": 0.5, "alpha": 0.05}]}
-
-
-@pytest.fixture(scope="module")
-def easy(flying, changed):
-    return changed(flying, EASY)
+LATEST = "2013-01-19"
 
 
 @pytest.fixture(scope="module")
-def two_home(championed_home, easy, homes, tmp_path_factory):
-    home = homes.copied(championed_home, tmp_path_factory.mktemp("two") / "home")
+def two_home(challenged_home, easy, homes, tmp_path_factory):
+    home = homes.copied(challenged_home, tmp_path_factory.mktemp("two") / "home")
     homes.promoted(easy, LATER, homes.opened(home))
     return home
 

@@ -17,14 +17,24 @@ from include.registry import CANDIDATE, CHALLENGER, CHAMPION, Registry
 from include.scoring.stage import score
 from include.settings import PROJECT_ROOT
 from include.training.stage import train
+from tests.include.conftest import AS_OF, LATER
 
-AS_OF, LATER = "2013-01-14", "2013-01-17"
-EASY = {"evaluation.gates": [{"kind": "floor", "metric": "roc_auc", "min": 0.5, "alpha": 0.05}]}
+
+@pytest.fixture(scope="module")
+def nominated_home(trained_home, easy, homes, tmp_path_factory):
+    """A home with a candidate of the 14th, and the candidate."""
+    home = homes.copied(trained_home, tmp_path_factory.mktemp("nominated") / "home")
+    return home, candidate_of(homes.opened(home), easy)
 
 
 @pytest.fixture
-def easy(flying, changed):
-    return changed(flying, EASY)
+def nominated(nominated_home, homes, tmp_path):
+    return homes.opened(homes.copied(nominated_home[0], tmp_path / "nominated"))
+
+
+@pytest.fixture
+def candidate(nominated_home):
+    return nominated_home[1]
 
 
 def candidate_of(workspace, use_case, as_of=AS_OF):
@@ -46,21 +56,20 @@ def alias(workspace, name=CHAMPION):
     return workspace.registry.alias_version("flights", name)
 
 
-def test_the_first_candidate_becomes_the_champion(featured, easy):
-    candidate = candidate_of(featured, easy)
-    assert alias(featured) is None
-    decision = promoted(featured, easy, candidate)
+def test_the_first_candidate_becomes_the_champion(nominated, candidate, easy):
+    assert alias(nominated) is None
+    decision = promoted(nominated, easy, candidate)
     assert decision.reasons == ["version 1 is the champion from 2013-01-14 on, as the first one"]
-    assert alias(featured) == alias(featured, CANDIDATE) == "1"
-    champion = newest_champion(featured.ledger, "flights")
+    assert alias(nominated) == alias(nominated, CANDIDATE) == "1"
+    champion = newest_champion(nominated.ledger, "flights")
     assert (champion.version, champion.run_id, champion.effective_from) == ("1", candidate.run_id, AS_OF)
-    assert champion.model == featured.registry.version_model("flights", "1")
+    assert champion.model == nominated.registry.version_model("flights", "1")
     assert decision.evidence["champion_version"] is None
 
 
-def test_a_newer_candidate_replaces_the_champion(championed, easy):
-    decision = promoted(championed, easy, candidate_of(championed, easy, LATER))
-    assert alias(championed) == "2"
+def test_a_newer_candidate_replaces_the_champion(challenged, easy):
+    decision = promoted(challenged, easy, candidate_of(challenged, easy, LATER))
+    assert alias(challenged) == "2"
     assert decision.evidence["champion_as_of"] == AS_OF
 
 
@@ -114,89 +123,85 @@ def test_where_a_person_is_asked_a_candidate_becomes_a_challenger_and_then_the_c
     ],
     ids=["nothing scored", "only earlier days", "the as-of itself", "later days"],
 )
-def test_what_was_scored_stays_with_the_model_that_scored_it(
-    featured, easy, through_promotion, scored, effective
-):
+def test_what_was_scored_stays_with_the_model_that_scored_it(nominated, candidate, easy, scored, effective):
     """A champion of the 12th scores some days before the candidate of the 14th is promoted."""
     for day in scored:
         rows = pd.DataFrame({"row_key": ["1"], "score": [0.5], "known_at": [date(2013, 1, 1)]})
-        featured.lake.write_partition("flights", "predictions", day, rows, source_hash="s", contract_hash="c")
-    decision = promoted(featured, easy, candidate_of(featured, easy))
+        nominated.lake.write_partition(
+            "flights", "predictions", day, rows, source_hash="s", contract_hash="c"
+        )
+    decision = promoted(nominated, easy, candidate)
     assert decision.evidence["effective_from"] == effective
 
 
-def test_a_partition_scored_again_after_a_promotion_keeps_its_model(championed, easy):
+def test_a_partition_scored_again_after_a_promotion_keeps_its_model(challenged, easy):
     """The champion scored up to the 20th; a promotion as of the 17th begins on the 21st."""
-    before = championed.lake.version("flights", "predictions")
-    decision = promoted(championed, easy, candidate_of(championed, easy, LATER))
+    before = challenged.lake.version("flights", "predictions")
+    decision = promoted(challenged, easy, candidate_of(challenged, easy, LATER))
     assert decision.evidence["effective_from"] == "2013-01-21"
     for day in partitions.span("2013-01-17", "2013-01-20"):
-        champion, _ = score(easy, day, workspace=championed)
+        champion, _ = score(easy, day, workspace=challenged)
         assert champion.version == "1"
-    assert championed.lake.version("flights", "predictions") == before
+    assert challenged.lake.version("flights", "predictions") == before
 
 
 # What is refused
 
 
-def test_an_older_model_never_replaces_a_newer_one(championed, easy):
-    promoted(championed, easy, candidate_of(championed, easy, LATER))
-    old = candidate_of(championed, championed.use_case("flights"))
+def test_an_older_model_never_replaces_a_newer_one(challenged, easy):
+    promoted(challenged, easy, candidate_of(challenged, easy, LATER))
+    old = candidate_of(challenged, challenged.use_case("flights"))
     with pytest.raises(GateRefused, match="an older model never replaces a newer one") as refused:
-        promoted(championed, easy, old)
-    assert alias(championed) == "2"
-    assert newest_champion(championed.ledger, "flights").version == "2"
-    assert championed.ledger.get(refused.value.decision_id).evidence["champion_as_of"] == LATER
+        promoted(challenged, easy, old)
+    assert alias(challenged) == "2"
+    assert newest_champion(challenged.ledger, "flights").version == "2"
+    assert challenged.ledger.get(refused.value.decision_id).evidence["champion_as_of"] == LATER
 
 
-def test_an_old_model_under_a_newer_date_is_refused(championed, easy):
+def test_an_old_model_under_a_newer_date_is_refused(challenged, easy):
     """The date comes from whoever calls; the evaluation knows the true one."""
-    promoted(championed, easy, candidate_of(championed, easy, LATER))
-    old = candidate_of(championed, championed.use_case("flights"))
+    promoted(challenged, easy, candidate_of(challenged, easy, LATER))
+    old = candidate_of(challenged, challenged.use_case("flights"))
     with pytest.raises(GateRefused, match=r"is not the evaluation of run .* as of 2013-01-18"):
-        promoted(championed, easy, old, as_of="2013-01-18")
-    assert alias(championed) == "2"
+        promoted(challenged, easy, old, as_of="2013-01-18")
+    assert alias(challenged) == "2"
 
 
-def test_a_decision_of_another_gate_is_no_evaluation(featured, easy):
-    candidate = candidate_of(featured, easy)
-    (training,) = featured.ledger.find(gate="training")
+def test_a_decision_of_another_gate_is_no_evaluation(nominated, candidate, easy):
+    (training,) = nominated.ledger.find(gate="training")
     assert training.verdict.opens
     with pytest.raises(GateRefused, match="is not the evaluation of run"):
-        promoted(featured, easy, candidate, evaluation_id=training.id)
-    assert alias(featured) is None
+        promoted(nominated, easy, candidate, evaluation_id=training.id)
+    assert alias(nominated) is None
 
 
-def test_an_evaluation_that_did_not_pass_opens_nothing(featured, easy, changed):
+def test_an_evaluation_that_did_not_pass_opens_nothing(nominated, candidate, easy, changed):
     strict = changed(easy, {"evaluation.min_rows": 10_000})
-    candidate = candidate_of(featured, easy)
     with pytest.raises(Exception, match="needed 10000") as shut:
-        evaluate(strict, candidate.run_id, AS_OF, actor="tests", workspace=featured)
+        evaluate(strict, candidate.run_id, AS_OF, actor="tests", workspace=nominated)
     with pytest.raises(GateRefused, match="version 1 did not pass its evaluation: undecided"):
-        promoted(featured, easy, candidate, evaluation_id=shut.value.decision_id)
-    assert alias(featured) is None
+        promoted(nominated, easy, candidate, evaluation_id=shut.value.decision_id)
+    assert alias(nominated) is None
 
 
 @pytest.mark.parametrize(
     "changes", [{"version": "9"}, {"evaluation_id": "f" * 32}], ids=["no such version", "no such decision"]
 )
-def test_what_does_not_exist_is_not_promoted(featured, easy, changes):
-    candidate = candidate_of(featured, easy)
+def test_what_does_not_exist_is_not_promoted(nominated, candidate, easy, changes):
     with pytest.raises(NotFound):
-        promoted(featured, easy, candidate, **changes)
-    assert featured.ledger.find(gate="promotion") == []
-    assert alias(featured) is None
+        promoted(nominated, easy, candidate, **changes)
+    assert nominated.ledger.find(gate="promotion") == []
+    assert alias(nominated) is None
 
 
-def test_a_model_whose_files_were_changed_is_not_promoted(featured, easy):
-    candidate = candidate_of(featured, easy)
-    model = featured.registry.version_model("flights", candidate.version)
-    with (featured.registry.model_folder(model) / "model.skops").open("ab") as file:
+def test_a_model_whose_files_were_changed_is_not_promoted(nominated, candidate, easy):
+    model = nominated.registry.version_model("flights", candidate.version)
+    with (nominated.registry.model_folder(model) / "model.skops").open("ab") as file:
         file.write(b"\0")
     with pytest.raises(ArtefactCorrupted, match=r"they were changed\. Nothing was loaded"):
-        promoted(featured, easy, candidate)
-    assert featured.ledger.find(gate="promotion") == []
-    assert alias(featured) is None
+        promoted(nominated, easy, candidate)
+    assert nominated.ledger.find(gate="promotion") == []
+    assert alias(nominated) is None
 
 
 # Stopped between ledger and alias
@@ -209,17 +214,16 @@ class CutOffRegistry(Registry):
         raise Outage("MLflow does not answer")
 
 
-def test_an_outage_before_the_alias_is_made_good_by_the_next_run(featured, easy):
-    candidate = candidate_of(featured, easy)
-    registry, featured.registry = featured.registry, CutOffRegistry(featured.settings)
+def test_an_outage_before_the_alias_is_made_good_by_the_next_run(nominated, candidate, easy):
+    registry, nominated.registry = nominated.registry, CutOffRegistry(nominated.settings)
     with pytest.raises(Outage):
-        promoted(featured, easy, candidate)
-    featured.registry = registry
-    (decision,) = featured.ledger.find(gate="promotion")
-    assert alias(featured) is None
-    assert promoted(featured, easy, candidate).id == decision.id
-    assert alias(featured) == "1"
-    assert len(featured.ledger.find(gate="promotion")) == 1
+        promoted(nominated, easy, candidate)
+    nominated.registry = registry
+    (decision,) = nominated.ledger.find(gate="promotion")
+    assert alias(nominated) is None
+    assert promoted(nominated, easy, candidate).id == decision.id
+    assert alias(nominated) == "1"
+    assert len(nominated.ledger.find(gate="promotion")) == 1
 
 
 KILLED = """
@@ -240,15 +244,14 @@ promote(
 """
 
 
-def test_killed_between_ledger_and_alias_the_next_run_sets_it(featured, easy):
-    candidate = candidate_of(featured, easy)
+def test_killed_between_ledger_and_alias_the_next_run_sets_it(nominated, candidate, easy):
     arguments = [candidate.version, candidate.run_id, candidate.as_of, candidate.decision_id]
-    home = str(featured.settings.home)
+    home = str(nominated.settings.home)
     done = subprocess.run([sys.executable, "-c", KILLED, home, *arguments], cwd=PROJECT_ROOT, check=False)
     assert done.returncode == -9
-    (decision,) = featured.ledger.find(gate="promotion")
+    (decision,) = nominated.ledger.find(gate="promotion")
     assert decision.verdict.opens
-    assert alias(featured) is None
-    assert promoted(featured, easy, candidate).id == decision.id
-    assert alias(featured) == "1"
-    featured.ledger.verify()
+    assert alias(nominated) is None
+    assert promoted(nominated, easy, candidate).id == decision.id
+    assert alias(nominated) == "1"
+    nominated.ledger.verify()

@@ -42,7 +42,7 @@ def seats(rows):
 
 @pytest.fixture(scope="session")
 def declared_trips():
-    from tests.include.conftest import TRIPS
+    from tests.include.trips import TRIPS
 
     content = copy.deepcopy(TRIPS)
     content["source"]["side_tables"] = {}

@@ -136,40 +136,38 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
-def test_other_inputs_give_another_run(championed, changed, changes):
-    use_case = championed.use_case("flights")
-    first = trained(championed, use_case)
-    assert trained(championed, changed(use_case, changes)).run_id != first.run_id
-    assert len(runs(championed)) == 2
+def test_other_inputs_give_another_run(tried, easy, changed, changes):
+    first = trained(tried, easy)
+    assert trained(tried, changed(easy, changes)).run_id != first.run_id
+    assert len(runs(tried)) == 2
 
 
-def test_trained_twice_the_predictions_are_equal_to_the_last_bit(featured, championed):
+def test_trained_twice_the_predictions_are_equal_to_the_last_bit(featured, tried, easy):
     """Two installations that share nothing but the data."""
     found = []
-    for workspace in (featured, championed):
-        use_case = workspace.use_case("flights")
+    for workspace in (featured, tried):
         rows = workspace.lake.read("flights", "features", partitions=["2013-01-18"])
-        run_id = trained(workspace, use_case).run_id
+        run_id = trained(workspace, easy).run_id
         models = [workspace.registry.tagged_model(run_id, tag) for tag in (MODEL_TAG, BASELINE_TAG)]
         found.append([workspace.registry.load(model).predict_proba(rows) for model in models])
     assert found[0][0].std() > 0
     np.testing.assert_array_equal(found[0], found[1])
 
 
-def test_a_candidate_learns_from_its_training_days_only(featured, flying):
+def test_a_candidate_learns_from_its_training_days_only(tried, easy):
     """Other labels in the holdout, and other days after the as-of, change nothing in the model."""
-    features = load_features(flying, featured.settings)
-    first = trained(featured, flying)
-    labels = featured.lake.read("flights", "labels", partitions=["2013-01-10"])
+    features = load_features(easy, tried.settings)
+    first = trained(tried, easy)
+    labels = tried.lake.read("flights", "labels", partitions=["2013-01-10"])
     turned = labels[["row_key", "known_at"]].assign(label=1 - labels["label"].astype("Int8"))
-    featured.lake.write_partition(
+    tried.lake.write_partition(
         "flights", "labels", "2013-01-10", turned, source_hash="turned", contract_hash=features.version
     )
-    second = trained(featured, flying)
+    second = trained(tried, easy)
     assert second.run_id != first.run_id
-    rows = featured.lake.read("flights", "features", partitions=["2013-01-18"])[features.names]
+    rows = tried.lake.read("flights", "features", partitions=["2013-01-18"])[features.names]
     scores = [
-        featured.registry.load(featured.registry.tagged_model(run_id, MODEL_TAG)).predict_proba(rows)
+        tried.registry.load(tried.registry.tagged_model(run_id, MODEL_TAG)).predict_proba(rows)
         for run_id in (first.run_id, second.run_id)
     ]
     np.testing.assert_array_equal(*scores)
