@@ -17,7 +17,7 @@ from cli.demo.calendar import Week, weeks_from
 from cli.demo.replay import Replay
 from include import partitions
 from include.warmup import LIBRARIES, import_quietly
-from tests.lifecycle.conftest import Installation, declare
+from tests.lifecycle.conftest import Installation
 
 LONG = bool(os.environ.get("WHOLE_LIFECYCLE"))
 WEEKS = weeks_from("2013-01-01", 8 if LONG else 7)
@@ -47,12 +47,7 @@ def live(installation: Installation, week: Week) -> None:
 
 
 def _without_airflow(installation: Installation, days: Sequence[str], *, train: bool) -> None:
-    # The reports for people would take most of the time, and nobody opens them.
-    use_cases = installation.settings.home.parent / "without_reports"
-    if not use_cases.exists():
-        declare(use_cases, "flights", ("monitoring:\n", "monitoring:\n  report: false\n"))
     import_quietly(LIBRARIES)
     # As Airlock starts every process: sums of several threads differ in their last bits.
     with threadpool_limits(1):
-        settings = installation.workspace.settings.model_copy(update={"use_cases_dir": use_cases})
-        bare(settings, [days], train=train)
+        bare(installation.workspace.settings, [days], train=train)
