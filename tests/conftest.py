@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LANDED = ("2013-01-01", "2013-02-12")
+# Files that share one running Airflow, and therefore one worker.
+_TOGETHER = ("tests/cli/test_approval.py", "tests/cli/test_airflow_api.py")
 _LONGEST = (
     "lifecycle/test_airflow",
     "lifecycle/",
     "simulation/test_agreement",
+    "cli/test_approval",
+    "cli/test_airflow_api",
     "tests/chaos/",
     "tests/corpus/",
 )
@@ -47,6 +51,21 @@ if sys.modules["__main__"].__spec__ is None and not hasattr(sys.modules["__main_
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that workers which share the files end together."""
     items.sort(key=lambda item: [part in item.nodeid for part in _LONGEST], reverse=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give the files that share servers to one worker."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return _TOGETHER[0] if file in _TOGETHER else file
+
+    return Together(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

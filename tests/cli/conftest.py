@@ -1,4 +1,7 @@
-"""A running Airflow for the tests of the command line: its own home, its own DAGs, no warm workers."""
+"""A running Airflow for the tests of the command line: its own home, its own DAGs, no warm workers.
+
+The files that use it run in one worker (`tests/conftest.py`), so that it is started once.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from cli import services
 from cli.airflow_api import AirflowApi
 from cli.services import Plan, Running
 from include.settings import Settings
+from tests.cli.approval_fixture import write_trainings
 
 # Two DAGs like ours: a partitioned schedule, and one that follows its asset by partition.
 TOYS = '''
@@ -53,22 +57,24 @@ def write_dags(folder: Path, source: str) -> Path:
 
 @pytest.fixture(scope="session")
 def toy_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    base = tmp_path_factory.mktemp("toy")
     return Settings(
         _env_file=None,
-        home=tmp_path_factory.mktemp("toy") / "home",
+        home=base / "home",
+        use_cases_dir=base / "use_cases",
         airflow_port=0,
         airflow_password=SecretStr("as chosen"),
         warm_workers=False,
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def toy_airflow(toy_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    folder = tmp_path_factory.mktemp("toys")
+    folder = write_dags(tmp_path_factory.mktemp("toys"), TOYS)
+    write_trainings(folder, toy_settings)
     plan = Plan(
         mlflow=False,
-        dags_folder=write_dags(folder / "dags", TOYS),
-        plugins_folder=folder / "plugins",
+        dags_folder=folder,
         paused_at_creation=False,
     )
     with services.running(toy_settings, plan) as running:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
@@ -30,7 +31,7 @@ def in_order(runs: list[DagRun]) -> list[str | None]:
 
 def test_dags_and_their_schedules(toy_api: AirflowApi) -> None:
     assert toy_api.import_errors() == []
-    dags = {dag.dag_id: dag for dag in toy_api.dags()}
+    dags = {dag.dag_id: dag for dag in toy_api.dags() if dag.dag_id.startswith("toy.")}
     assert set(dags) == {"toy.ingest", "toy.features", "toy.endless"}
     assert all(dag.timetable_partitioned for dag in dags.values())
     assert [dag.dag_id for dag in dags.values() if dag.is_paused] == ["toy.endless"]
@@ -155,3 +156,28 @@ def test_a_wrong_password_is_told_from_a_server_that_is_down(client: Callable[..
 def test_a_wait_in_vain_says_what_for(toy_api: AirflowApi) -> None:
     with pytest.raises(Outage, match="has not parsed nobody within 0 s"):
         toy_api.wait_for_dags({"nobody"}, timeout=0)
+
+
+def test_airflow_listens_on_loopback_only_and_keeps_secrets_off_command_lines(
+    toy_settings: Settings, toy_airflow: Running
+) -> None:
+    members = [member for process in toy_airflow.processes for member in process.members()]
+    listening = {
+        connection.laddr.ip
+        for member in members
+        for connection in member.net_connections("inet")
+        if connection.status == "LISTEN"
+    }
+    assert listening == {"127.0.0.1"}
+    folder = toy_settings.home / "secrets"
+    secrets = [value for path in folder.iterdir() for value in json.loads(path.read_text()).values()]
+    lines = [" ".join(member.cmdline()) for member in members]
+    logs = [path.read_text() for path in (toy_settings.home / "logs").iterdir()]
+    assert len(secrets) == 4
+    assert not [secret for secret in secrets if any(secret in text for text in lines + logs)]
+    assert {process.name for process in toy_airflow.processes} == {
+        "execution-api",
+        "api-server",
+        "dag-processor",
+        "scheduler",
+    }

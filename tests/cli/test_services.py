@@ -94,32 +94,6 @@ def test_two_homes_run_side_by_side_and_each_is_ended_alone(tmp_path: Path) -> N
         assert services.stop(other, grace=5) == ["mlflow"]
 
 
-@pytest.mark.servers
-def test_airflow_listens_on_loopback_only_and_keeps_secrets_off_command_lines(
-    toy_settings: Settings, toy_airflow: Running
-) -> None:
-    members = [member for process in toy_airflow.processes for member in process.members()]
-    listening = {
-        connection.laddr.ip
-        for member in members
-        for connection in member.net_connections("inet")
-        if connection.status == "LISTEN"
-    }
-    assert listening == {"127.0.0.1"}
-    folder = toy_settings.home / "secrets"
-    secrets = [value for path in folder.iterdir() for value in json.loads(path.read_text()).values()]
-    lines = [" ".join(member.cmdline()) for member in members]
-    logs = [path.read_text() for path in (toy_settings.home / "logs").iterdir()]
-    assert len(secrets) == 4
-    assert not [secret for secret in secrets if any(secret in text for text in lines + logs)]
-    assert {process.name for process in toy_airflow.processes} == {
-        "execution-api",
-        "api-server",
-        "dag-processor",
-        "scheduler",
-    }
-
-
 def _stopped_by_another_command(settings: Settings) -> list[str]:
     script = (
         "import json\n"

@@ -2,64 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from cli import services
 from cli.airflow_api import AirflowApi
-from cli.services import Plan
+from cli.records import Running
 from include.ledger import Ledger
-from include.settings import PROJECT_ROOT, Settings
-from include.workspace import Workspace
+from include.settings import Settings
+from tests.cli.approval_fixture import ASKING
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
 _PATIENCE_SECONDS = 300
-
-DAGS = '''
-"""A training that has passed its evaluation already, and waits for a person."""
-import json
-from datetime import datetime, timezone
-from pathlib import Path
-
-from airflow.sdk import DAG, BaseOperator
-
-from airlock.declaration import RETRY_POLICY
-from airlock.operators.promotion import ApproveCandidateOperator
-
-
-class Evaluated(BaseOperator):
-    def execute(self, context):
-        return json.loads(Path("{candidate}").read_text())
-
-
-class Promote(BaseOperator):
-    def execute(self, context):
-        return context["ti"].xcom_pull(task_ids="approve")
-
-
-for name, hours in (("careful", 1), ("alone", 1), ("hasty", 0.002)):
-    with DAG(
-        f"{{name}}.train", schedule=None, start_date=datetime(2013, 1, 1, tzinfo=timezone.utc),
-        default_args={{"retry_policy": RETRY_POLICY, "retries": 2}},
-    ):
-        approve = ApproveCandidateOperator(
-            task_id="approve",
-            use_case=name,
-            evaluated_by="evaluate",
-            approvers=["{user}"],
-            timeout_hours=hours,
-        )
-        Evaluated(task_id="evaluate") >> approve >> Promote(task_id="promote")
-'''
 
 
 @dataclass(frozen=True)
@@ -109,52 +67,10 @@ class Waiting:
 
 
 @pytest.fixture(scope="module")
-def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waiting]:
-    base = tmp_path_factory.mktemp("approval")
-    settings = Settings(
-        _env_file=None,
-        home=base / "home",
-        use_cases_dir=base / "use_cases",
-        airflow_port=0,
-        airflow_password=SecretStr("as chosen"),
-        warm_workers=False,
-    )
-    for name, four_eyes in (("careful", True), ("alone", False), ("hasty", True)):
-        _declare(settings.use_cases_dir / name, name, settings.airflow_user, four_eyes)
-    candidate = _registered(Workspace(settings), ("careful", "alone", "hasty"))
-    (base / "candidate.json").write_text(json.dumps(candidate))
-    (base / "dags").mkdir()
-    source = DAGS.format(candidate=base / "candidate.json", user=settings.airflow_user)
-    (base / "dags" / "trainings.py").write_text(source)
-    plan = Plan(mlflow=False, dags_folder=base / "dags", paused_at_creation=False)
-    with services.running(settings, plan) as running, AirflowApi.of(settings, running.airflow_url) as api:
-        api.wait_for_dags({"careful.train", "alone.train", "hasty.train"}, timeout=_PATIENCE_SECONDS)
-        yield Waiting(settings, running.airflow_url, api)
-
-
-def _declare(folder: Path, name: str, approver: str, four_eyes: bool) -> None:
-    source = PROJECT_ROOT / "include" / "use_cases" / "flights"
-    folder.mkdir(parents=True)
-    text = (source / "use_case.yaml").read_text(encoding="utf-8").replace("name: flights", f"name: {name}", 1)
-    asking = f"promotion: {{approval: {{approvers: [{approver}], four_eyes: {str(four_eyes).lower()}}}}}\n"
-    (folder / "use_case.yaml").write_text(f"{text}\n{asking}", encoding="utf-8")
-    shutil.copy(source / "features.py", folder / "features.py")
-
-
-def _registered(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
-    """Register an empty version for each use case, for their cards; they share one run."""
-    registry = workspace.registry
-    with registry.recorded_run(names[0], name="stand-in", tags={}) as run_id:
-        pass
-    for name in names:
-        registry.client.create_registered_model(name)
-        version = registry.client.create_model_version(name, f"runs:/{run_id}/model", run_id)
-    return {
-        "version": str(version.version),
-        "run_id": run_id,
-        "as_of": "2013-02-11",
-        "decision_id": "evaluation",
-    }
+def waiting(toy_settings: Settings, toy_airflow: Running) -> Iterator[Waiting]:
+    with AirflowApi.of(toy_settings, toy_airflow.airflow_url) as api:
+        api.wait_for_dags({f"{name}.train" for name in ASKING}, timeout=_PATIENCE_SECONDS)
+        yield Waiting(toy_settings, toy_airflow.airflow_url, api)
 
 
 def test_a_yes_lets_the_training_go_on_and_is_recorded(waiting: Waiting) -> None:
