@@ -19,6 +19,7 @@ BENCHES = {
     "gates": "bench.decisions.gates",
     "promotion": "bench.decisions.promotion",
     "year": "bench.decisions.year",
+    "intervals": "bench.decisions.intervals",
     "monitoring": "bench.decisions.monitoring",
 }
 
