@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import mlflow
 import pandas as pd
 import pytest
 import sqlalchemy as sa
@@ -153,6 +154,8 @@ def register_a_run_twice(live: Installation) -> None:
     workspace = live.workspace
     champion = newest_champion(workspace.ledger, USE_CASE)
     assert champion
+    # MLflow looks the model up at the process's address, whatever the client's is.
+    mlflow.set_tracking_uri(workspace.registry._uri)
     workspace.registry.client.create_model_version(USE_CASE, champion.model.uri, champion.run_id)
 
 

@@ -55,7 +55,7 @@ def write_dags(folder: Path, source: str) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def toy_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     base = tmp_path_factory.mktemp("toy")
     return Settings(
@@ -68,7 +68,7 @@ def toy_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def toy_airflow(toy_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = write_dags(tmp_path_factory.mktemp("toys"), TOYS)
     write_trainings(folder, toy_settings)
