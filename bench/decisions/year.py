@@ -1,10 +1,9 @@
 """2013 on flights under several policies: what gates and grounds for a training are worth, over a whole year.
 
 How the declared policy was chosen, so that nobody takes these figures for more than they are: on the first
-half of the year (to 30 June) trailing windows of 56 and 365 days do not differ, and neither do growths of the
-labels between 5 % and 25 % or trainings due after 14 to 35 days, beyond the .001 that another seed changes.
-The long window and 10 % with 28 days were taken after looking at both halves; no part of the year was kept
-unseen.
+half of the year (to 30 June) trailing windows of 56 and 365 days do not differ beyond the .001 that another seed
+changes, and the long one was taken after looking at both halves. How often to train was chosen by
+`bench.decisions.intervals`, on the whole year. No part of the year was kept unseen.
 """
 
 from __future__ import annotations
