@@ -1,8 +1,8 @@
 """2013 on flights under several policies: what gates and grounds for a training are worth, over a whole year.
 
 How the declared policy was chosen, so that nobody takes these figures for more than they are: on the first
-half of the year (to 30 June) trailing windows of 56 and 365 days do not differ beyond the .001 that another seed
-changes, and the long one was taken after looking at both halves. How often to train was chosen by
+half of the year (to 30 June) trailing windows of 56 and 365 days do not differ beyond the .001 that another
+seed changes, and the long one was taken after looking at both halves. How often to train was chosen by
 `bench.decisions.intervals`, on the whole year. No part of the year was kept unseen.
 """
 
