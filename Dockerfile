@@ -9,8 +9,9 @@ RUN python -m venv /opt/airlock/.venv && /opt/airlock/.venv/bin/pip install --no
 FROM python:3.11.14-slim-bookworm
 # OpenMP's runtime, which scikit-learn's wheels link to.
 RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 git && rm -rf /var/lib/apt/lists/*
+# The last folder: where Kubernetes mounts single files, it would make the one above them root's.
 RUN useradd --create-home --uid 10001 airlock \
-    && install -d -o airlock /opt/airlock /var/lib/airlock /var/lib/airlock/tmp
+    && install -d -o airlock /opt/airlock /var/lib/airlock /var/lib/airlock/tmp /var/lib/airlock/airflow
 COPY --from=build /opt/airlock/.venv /opt/airlock/.venv
 WORKDIR /opt/airlock
 COPY --chown=airlock . .

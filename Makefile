@@ -13,8 +13,10 @@ BIN := .venv/bin
 # Settings of `make demo`; see README.
 WEEKS ?= 8
 ONCE ?=
+# Of `make chart`.
+CHART ?= apache-airflow/airflow
 
-.PHONY: help install demo demo-stop up-local down-local topology chaos test suite lint types audit unit lifecycle bench gate-faults docs pods lock clean
+.PHONY: help install demo demo-stop up-local down-local topology chaos test suite lint types audit unit lifecycle bench gate-faults docs pods chart lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -88,6 +90,11 @@ docs: install ## make the generated pages of docs/ again
 
 pods: install ## make the pod templates of deploy/kubernetes again
 	$(BIN)/python -m cli.pod_templates deploy/kubernetes/pods
+
+chart: install ## render deploy/helm with Helm and the official chart, CHART=name or folder, and check what comes out
+	for extra in "" "--values deploy/helm/values-kubernetes.yaml"; do \
+	  helm template airflow $(CHART) --values deploy/helm/values-celery.yaml $$extra | $(BIN)/python -m tests.chart; \
+	done
 
 lock: install ## compile the pinned requirement files again
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \

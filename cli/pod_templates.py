@@ -60,7 +60,11 @@ def pod(stage: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": f"airlock-{stage.replace('_', '-')}", "labels": {"airlock/stage": stage}},
+        "metadata": {
+            "name": f"airlock-{stage.replace('_', '-')}",
+            # By `tier`, the network's rules know who may speak to the API server.
+            "labels": {"tier": "airflow", "airlock/stage": stage},
+        },
         "spec": {
             "restartPolicy": "Never",
             "serviceAccountName": "airlock-task",

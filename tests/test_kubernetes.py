@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import kubernetes_validate
@@ -16,6 +17,7 @@ from cli.environment import airflow_environment
 from cli.main import main
 from include.settings import PROJECT_ROOT, Settings
 from include.use_case import UseCase
+from tests.chart import Manifest, faults_of
 
 DEPLOY = PROJECT_ROOT / "deploy"
 STAGES = sorted(
@@ -90,6 +92,117 @@ def test_a_part_of_the_chart_is_ours_with_its_own_secrets(name: str) -> None:
         assert part["livenessProbe"]["command"] == ["./airlock", "component", PARTS[name], "--healthy"]
     if name != "migrateDatabaseJob":
         assert {"cpu", "memory"} <= set(part["resources"]["limits"])
+
+
+@pytest.mark.parametrize("name", ["apiServer", "scheduler", "dagProcessor", "triggerer", "workers"])
+def test_what_the_chart_adds_for_another_image_is_off(name: str) -> None:
+    part = CELERY[name]
+    assert not part["waitForMigrations"]["enabled"]
+    assert name == "apiServer" or not part["logGroomerSidecar"]["enabled"]
+
+
+def rendered() -> list[Manifest]:
+    """What Helm makes of the API server and a scheduler, as short as it can be."""
+    labels = {"tier": "airflow", "component": "api-server", "release": "airflow"}
+    items = [{"key": one, "path": one} for one in components.secret_files("scheduler")]
+    healthy = ["./airlock", "component", "scheduler", "--healthy"]
+    scheduler = {
+        "name": "scheduler",
+        "image": pod_templates.IMAGE,
+        "command": ["./airlock"],
+        "args": ["component", "scheduler"],
+        "startupProbe": {"exec": {"command": healthy}},
+    }
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "airflow-api-server"},
+            "spec": {"selector": labels, "ports": [{"port": 8080}]},
+        },
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "airflow-api-server-policy"},
+            "spec": {
+                "podSelector": {"matchLabels": labels},
+                "policyTypes": ["Ingress"],
+                "ingress": [{"from": CELERY["apiServer"]["networkPolicy"]["ingress"]["from"]}],
+            },
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "airflow-worker"},
+            "spec": {
+                "selector": {"matchLabels": {"component": "scheduler"}},
+                "template": {
+                    "metadata": {"labels": {"component": "scheduler"}},
+                    "spec": {
+                        "initContainers": None,
+                        "containers": [scheduler],
+                        "volumes": [{"name": "secrets", "secret": {"secretName": "airlock", "items": items}}],
+                    },
+                },
+            },
+        },
+    ]
+
+
+def _lock_the_door(objects: list[Manifest]) -> None:
+    del objects[1]["spec"]["ingress"]
+
+
+def _let_only_others_in(objects: list[Manifest]) -> None:
+    objects[1]["spec"]["ingress"] = [{"from": [{"podSelector": {"matchLabels": {"release": "airflow"}}}]}]
+
+
+def _sweep_logs(objects: list[Manifest]) -> None:
+    containers = objects[2]["spec"]["template"]["spec"]["containers"]
+    containers.append({"name": "log-groomer", "image": pod_templates.IMAGE, "args": ["bash", "/clean-logs"]})
+
+
+def _ask_the_other_image(objects: list[Manifest]) -> None:
+    (container,) = objects[2]["spec"]["template"]["spec"]["containers"]
+    container["startupProbe"]["exec"]["command"] = ["/entrypoint", "airflow", "jobs", "check"]
+
+
+def _tell_a_secret(objects: list[Manifest]) -> None:
+    (volume,) = objects[2]["spec"]["template"]["spec"]["volumes"]
+    volume["secret"]["items"].append({"key": "signing.pem", "path": "signing.pem"})
+
+
+def _take_another_image(objects: list[Manifest]) -> None:
+    (container,) = objects[2]["spec"]["template"]["spec"]["containers"]
+    container["image"] = "apache/airflow:3.3.2"
+
+
+def _misspell(objects: list[Manifest]) -> None:
+    objects[2]["spec"]["replica"] = 2
+
+
+def test_what_helm_makes_of_good_values_has_no_fault() -> None:
+    assert faults_of(rendered()) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (_lock_the_door, "lets nobody reach"),
+        (_let_only_others_in, "keeps tasks away"),
+        (_sweep_logs, "runs 'bash /clean-logs'"),
+        (_ask_the_other_image, "startupProbe asks '/entrypoint"),
+        (_tell_a_secret, "is given the secrets"),
+        (_take_another_image, "has the image apache/airflow:3.3.2"),
+        (_misspell, "does not follow the schema"),
+    ],
+)
+def test_a_rendered_chart_that_could_not_run_is_refused(
+    broken: Callable[[list[Manifest]], None], said: str
+) -> None:
+    objects = rendered()
+    broken(objects)
+    assert any(said in fault for fault in faults_of(objects)), faults_of(objects)
 
 
 def test_the_two_files_go_together() -> None:
