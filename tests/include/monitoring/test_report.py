@@ -56,6 +56,19 @@ def test_the_page_is_complete_in_itself(features):
     assert "drift" in page.lower()
 
 
+def test_the_page_is_the_one_of_the_whole_preset(features, monkeypatch):
+    """Only what the preset computes and does not show is left out."""
+    from evidently.presets import DataDriftPreset
+
+    def shown(seed):
+        drawn_anew = r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}"
+        return re.sub(drawn_anew, "", rendered(features, scored(300, seed=seed)))
+
+    ours, other = shown(seed=1), shown(seed=2)
+    monkeypatch.setattr("include.monitoring.report._shown_once", DataDriftPreset)
+    assert ours == shown(seed=1) != other
+
+
 def test_keys_of_rows_are_not_shown(features):
     key = "2013|1|16|UA|1545|EWR"
     assert key not in rendered(features, scored(50, seed=1, row_key=key))
