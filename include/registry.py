@@ -136,11 +136,12 @@ class Registry(RunFiles, ModelVersions):
             self.client.delete_run(run_id)
 
     def finished_run(self, use_case: str, training_key: str) -> str | None:
-        """Return the finished run that was trained from exactly these inputs, if there is one."""
+        """Return the run that was the first to be trained to its end from exactly these inputs, if any."""
         with self._outages():
             runs = self.client.search_runs(
                 [self.experiment_id(use_case)],
                 filter_string=f"tags.`{TRAINING_KEY}` = '{training_key}' and attributes.status = 'FINISHED'",
+                order_by=["attributes.end_time ASC", "attributes.run_id ASC"],
                 max_results=1,
             )
         return str(runs[0].info.run_id) if runs else None

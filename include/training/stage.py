@@ -32,7 +32,8 @@ class TrainedRun(BaseModel):
 def train(use_case: UseCase, as_of: str, *, reason: str, actor: str, workspace: Workspace) -> TrainedRun:
     """Train a candidate and a baseline on what was knowable at the as-of.
 
-    The same training set, declaration and code give the run that exists already.
+    The same training set, declaration and code give the run that exists already. Of two that are under way
+    at once, the first to end stands, and the other gives way to it.
 
     Raises:
         GateRefused: too little data, one label only, or a feature that looks like a leak. Nothing is trained.
@@ -41,12 +42,23 @@ def train(use_case: UseCase, as_of: str, *, reason: str, actor: str, workspace: 
     registry = workspace.registry
     training_set = TrainingSet.assembled(use_case, as_of, workspace)
     decision = _judge(training_set, reason=reason, actor=actor, workspace=workspace)
-    if known := registry.finished_run(use_case.name, training_set.key):
-        return TrainedRun(run_id=known, as_of=as_of, decision_id=registry.run(known).data.tags[DECISION_TAG])
-    tags = {**_tags(training_set, reason), DECISION_TAG: decision.id}
-    with registry.recorded_run(use_case.name, name=f"{use_case.name} as of {as_of}", tags=tags) as run_id:
+    run_id = registry.finished_run(use_case.name, training_set.key) or _trained(
+        training_set, {**_tags(training_set, reason), DECISION_TAG: decision.id}, workspace
+    )
+    return TrainedRun(run_id=run_id, as_of=as_of, decision_id=registry.run(run_id).data.tags[DECISION_TAG])
+
+
+def _trained(training_set: TrainingSet, tags: dict[str, str], workspace: Workspace) -> str:
+    """Train; return the run, or that of another training of the same inputs that came to its end before."""
+    registry, name = workspace.registry, training_set.use_case.name
+    with registry.recorded_run(name, name=f"{name} as of {training_set.as_of}", tags=tags) as run_id:
         fit_and_log(training_set, run_id, workspace)
-    return TrainedRun(run_id=run_id, as_of=as_of, decision_id=decision.id)
+        before = registry.finished_run(name, training_set.key)
+    # Of two that ended in one moment, both find the same first.
+    stands = before or registry.finished_run(name, training_set.key) or run_id
+    if stands != run_id:
+        registry.discard_run(run_id)
+    return stands
 
 
 def _judge(training_set: TrainingSet, *, reason: str, actor: str, workspace: Workspace) -> Decision:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from include.errors import GateRefused, Outage
 from include.feature_sets import load_features
 from include.registry import BASELINE_TAG, MODEL_TAG
+from include.training import stage
 from include.training.stage import train
 
 AS_OF = "2013-01-14"
@@ -140,6 +142,32 @@ def test_other_inputs_give_another_run(tried, easy, changed, changes):
     first = trained(tried, easy)
     assert trained(tried, changed(easy, changes)).run_id != first.run_id
     assert len(runs(tried)) == 2
+
+
+@pytest.mark.parametrize("moment", ["before this one has ended", "while this one ended"])
+def test_of_two_trainings_at_once_the_first_to_end_stands(featured, easy, monkeypatch, moment):
+    others, registry = [], featured.registry
+
+    def overtaken(*arguments):
+        fit_and_log(*arguments)
+        monkeypatch.setattr(stage, "fit_and_log", fit_and_log)
+        # MLflow has one open run a thread.
+        with ThreadPoolExecutor(1) as other:
+            others.append(other.submit(trained, featured, easy).result().run_id)
+        if moment == "while this one ended":
+            looked = iter([None])
+            monkeypatch.setattr(
+                registry,
+                "finished_run",
+                lambda *asked: next(looked, type(registry).finished_run(registry, *asked)),
+            )
+
+    fit_and_log = stage.fit_and_log
+    monkeypatch.setattr(stage, "fit_and_log", overtaken)
+    assert [trained(featured, easy).run_id] == others
+    (found,) = runs(featured)
+    assert (found.info.run_id, found.info.status) == (others[0], "FINISHED")
+    assert trained(featured, easy).run_id == others[0]
 
 
 def test_trained_twice_the_predictions_are_equal_to_the_last_bit(featured, tried, easy):
