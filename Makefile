@@ -47,7 +47,7 @@ down-local: install ## end what `make up-local` started
 	./airlock up-local --stop
 
 topology: install ## two weeks on what `make up-local` starts, compared with the embedded default
-	WHOLE_LIFECYCLE=1 $(BIN)/python -m pytest tests/lifecycle/test_topology.py
+	WHOLE_LIFECYCLE=1 $(BIN)/python -m pytest tests/lifecycle/test_topology.py tests/lifecycle/test_s3.py
 
 chaos: install ## break every stage and every server hundreds of times and print what was broken; takes an hour
 	CHAOS=all $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/chaos \

@@ -54,7 +54,7 @@ class _Checked(io.RawIOBase):
 
     def __init__(self, file: BinaryIO, size: int, source: str, budget: Budget) -> None:
         self._file, self._size, self._source, self._budget = file, size, source, budget
-        self._out = 0
+        self._out = self._ends = 0
 
     def readable(self) -> bool:
         return True
@@ -66,6 +66,9 @@ class _Checked(io.RawIOBase):
             raise BatchUnreadable(f"{self._source} is a damaged gzip file: {error}") from error
         buffer[: len(block)] = block
         self._out += len(block)
+        self._ends = 0 if block.strip(b"\r\n") else self._ends + len(block)
+        if self._ends > _BLOCK:
+            raise BatchUnreadable(f"{self._source} holds {self._ends} line ends in a row; no table does")
         self._budget.spend(len(block), self._source)
         if self._out > max(self._size * self._budget.ratio, _RATIO_FROM):
             raise BatchUnreadable(
