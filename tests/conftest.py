@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LANDED = ("2013-01-01", "2013-02-12")
-# Files that share one running Airflow, and therefore one worker.
-_TOGETHER = ("tests/cli/test_approval.py", "tests/cli/test_airflow_api.py")
+# Its files share one running Airflow, and therefore one worker.
+_TOGETHER = "tests/cli/on_airflow/"
 _LONGEST = (
     "lifecycle/test_airflow",
     "lifecycle/",
     "simulation/test_agreement",
-    "cli/test_approval",
-    "cli/test_airflow_api",
+    "cli/on_airflow/",
     "tests/chaos/",
     "tests/corpus/",
 )
@@ -63,7 +62,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Together(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return _TOGETHER[0] if file in _TOGETHER else file
+            return _TOGETHER if file.startswith(_TOGETHER) else file
 
     return Together(config, log)
 

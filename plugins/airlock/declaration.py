@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     from include.use_case import UseCase
 
 KEY_FORMAT = "%Y-%m-%d"
+# Which task takes a slot that is free. What is under way comes to its end before new days begin: otherwise
+# the ingestion of a backfill runs ahead, and its monitoring, whose days go in order, is left to one worker at
+# the end. What a person asks for does not wait behind a backfill.
+PRIORITIES = {
+    "ingest": 1,
+    "rebuild_features": 1,
+    "features": 2,
+    "score": 3,
+    "monitor": 4,
+    "train": 5,
+    "quarantine": 10,
+    "rollback": 10,
+}
 MAINTENANCE_DAG_ID = "airlock.maintenance"
 
 # A store that is away raises `Outage`, also where a proxy says 404: tests/include/test_behind_a_proxy.py.
@@ -117,6 +130,8 @@ def common(use_case: UseCase, stage: str, doc: str | None) -> dict[str, Any]:
         "max_active_runs": 1,
         "default_args": {
             "owner": use_case.owner,
+            "priority_weight": PRIORITIES[stage],
+            "weight_rule": "absolute",
             "retries": 3,
             "retry_delay": timedelta(seconds=30),
             "retry_policy": RETRY_POLICY,

@@ -48,6 +48,7 @@ dags = {
         "edges": sorted([task.task_id, after] for task in dag.tasks for after in task.downstream_task_ids),
         "outlets": sorted(outlet.name for task in dag.tasks for outlet in task.outlets),
         "policies": sorted({type(task.retry_policy).__name__ for task in dag.tasks}),
+        "priorities": sorted({(task.priority_weight, str(task.weight_rule)) for task in dag.tasks}),
         "file": dag.fileloc.rsplit("/", 1)[-1],
     }
     for dag in bag.dags.values()
@@ -124,6 +125,14 @@ def test_partitions_are_worked_on_in_order_and_history_is_never_caught_up(parsed
     assert dag["max_active_runs"] == 1
     assert dag["catchup"] is False
     assert dag["end"].startswith("2014-01-01")
+
+
+def test_what_is_under_way_ends_before_new_days_begin(parsed: dict) -> None:
+    given = {stage: parsed["dags"][f"flights.{stage}"]["priorities"] for stage in (*STAGES, *BY_HAND)}
+    assert {rule for priorities in given.values() for _, rule in priorities} == {"absolute"}
+    weight = {stage: weight for stage, ((weight, _),) in given.items()}
+    assert weight["ingest"] < weight["features"] < weight["score"] < weight["monitor"] < weight["train"]
+    assert min(weight["rollback"], weight["quarantine"]) > weight["train"]
 
 
 def test_nothing_is_promoted_before_it_is_evaluated(parsed: dict) -> None:

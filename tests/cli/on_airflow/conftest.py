@@ -16,7 +16,7 @@ from cli import services
 from cli.airflow_api import AirflowApi
 from cli.services import Plan, Running
 from include.settings import Settings
-from tests.cli.approval_fixture import write_trainings
+from tests.cli.on_airflow.approval_fixture import write_trainings
 
 # Two DAGs like ours: a partitioned schedule, and one that follows its asset by partition.
 TOYS = '''

@@ -13,7 +13,7 @@ from cli.airflow_api import AirflowApi
 from cli.records import Running
 from include.ledger import Ledger
 from include.settings import Settings
-from tests.cli.approval_fixture import ASKING
+from tests.cli.on_airflow.approval_fixture import ASKING
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
