@@ -58,7 +58,7 @@ test: install ## everything that CI runs: lint, types, and all tests, files side
 
 # Types are looked at on one core: tests begin beside it.
 suite: install
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: install ## style and common mistakes
 	$(BIN)/ruff format --check
