@@ -17,7 +17,7 @@ from cli.environment import airflow_environment
 from cli.main import main
 from include.settings import PROJECT_ROOT, Settings
 from include.use_case import UseCase
-from tests.chart import Manifest, faults_of
+from tests.chart import SCHEMA_VERSION, Manifest, faults_of
 
 DEPLOY = PROJECT_ROOT / "deploy"
 STAGES = sorted(
@@ -35,7 +35,6 @@ PARTS = {
     "workers": "worker",
     "migrateDatabaseJob": "prepare",
 }
-SCHEMA_VERSION = "1.31"
 
 
 @pytest.mark.parametrize("stage", pod_templates.NEEDS)
