@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.feature_sets import FeatureSet
+from include.page_libraries import Library
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +55,18 @@ def render_report(reference: pd.DataFrame, current: pd.DataFrame, features: Feat
         warnings.simplefilter("ignore", RuntimeWarning)
         snapshot = Report([_shown_once()]).run(datasets[0], datasets[1])
         return str(snapshot.get_html_str(as_iframe=False)).encode()
+
+
+@cache
+def libraries() -> tuple[Library, ...]:
+    """Return what every page carries beside its data: Evidently's script and its font of icons."""
+    import evidently
+
+    static = Path(evidently.__file__).parent / "nbextension" / "static"
+    return (
+        Library("evidently", "js", (static / "index.js").read_bytes()),
+        Library("material-icons", "woff2", (static / "material-ui-icons.woff2").read_bytes()),
+    )
 
 
 @cache

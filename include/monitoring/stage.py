@@ -19,9 +19,10 @@ from include.monitoring.explanation import Drifts
 from include.monitoring.figures import publish_figures
 from include.monitoring.ordering import judge_after_partition
 from include.monitoring.page import render_page
-from include.monitoring.report import render_report
+from include.monitoring.report import libraries, render_report
 from include.monitoring.settling import settle
 from include.monitoring.watched import Watched
+from include.page_libraries import put_page
 from include.use_case import UseCase
 from include.workspace import Workspace
 
@@ -114,7 +115,7 @@ def _publish_page(watched: Watched, verdicts: Mapping[str, Decision], drifts: Dr
         if not reports.exists(f"{folder}/{evidently}"):
             seed = watched.use_case.training.seed
             content = render_report(reference.sample, watched.rows, watched.features, seed)
-            reports.put(f"{folder}/{evidently}", content)
+            put_page(reports, f"{folder}/{evidently}", content, libraries())
     key = f"{folder}/monitor-{digest([one.id for one in verdicts.values()])[:12]}.html"
     if not reports.exists(key):
         reports.put(key, render_page(watched, verdicts, drifts, evidently))

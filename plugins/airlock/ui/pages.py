@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from airlock.ui.runs import left_by, references_in
 from include.errors import AirlockError, NotFound
 from include.feature_definitions import PAGE
+from include.page_libraries import whole_page
 from include.use_case import use_case_names
 from include.workspace import Workspace
 
@@ -109,7 +110,7 @@ def create_app() -> FastAPI:
     ) -> HTMLResponse:
         """Show a stored report."""
         try:
-            content = workspace.reports.get(f"{use_case}/{partition}/{name}")
+            content = whole_page(workspace.reports, f"{use_case}/{partition}/{name}")
         except AirlockError as error:
             raise HTTPException(404, "There is no such report") from error
         return HTMLResponse(content.decode(), headers=_REPORT_HEADERS)
