@@ -158,7 +158,7 @@ def test_the_report_is_stored_once(championed, flying, changed):
     (beside,) = [key for key in championed.reports.list() if "/drift-" in key]
     assert f'href="{beside.rsplit("/", 1)[1]}"'.encode() in content
     assert b"wind_speed" in championed.reports.get(beside)
-    assert len(championed.reports.get(beside)) < len(whole_page(championed.reports, beside)) / 10
+    assert len(championed.reports.get(beside)) < len(whole_page(championed.reports, beside)) / 5
     champion = newest_champion(championed.ledger, "flights")
     tag = championed.registry.run(champion.run_id).data.tags["airlock.monitor_report"]
     assert tag == f"{DAY} {championed.reports.address(health.report)}"
