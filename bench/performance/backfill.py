@@ -12,14 +12,17 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.performance.lifecycle import HISTORY, WEEKS, cpu_seconds
 from bench.table import Row, publish
 from cli import processes, topology
 from cli.airflow_api import AirflowApi
+from cli.components import kind_of
 from cli.demo.calendar import Week
 from cli.demo.replay import STAGES, Replay
 from cli.landing import land_flights
@@ -69,7 +72,16 @@ def _employ(made: Topology, workers: int) -> None:
             time.sleep(0.5)
 
 
-def _measured(made: Topology, replay: Replay, parts: list[Week]) -> list[dict[str, float]]:
+@dataclass(frozen=True)
+class _Part:
+    """Days with so many workers: their wall time, and CPU by part of the installation, both in seconds."""
+
+    workers: int
+    wall: float
+    cpu: Mapping[str, float]
+
+
+def _measured(made: Topology, replay: Replay, parts: list[Week]) -> list[_Part]:
     found = []
     for workers, part in zip(_ORDER, parts, strict=True):
         _employ(made, workers)
@@ -77,14 +89,24 @@ def _measured(made: Topology, replay: Replay, parts: list[Week]) -> list[dict[st
         replay.days(part)
         wall = time.perf_counter() - started
         after = cpu_seconds(made.running)
-        cpu = sum(value - before.get(name, 0.0) for name, value in after.items())
-        found.append({"workers": workers, "wall": wall, "cpu": cpu})
+        cpu = Counter[str]()
+        for name, value in after.items():
+            cpu[kind_of(name)] += value - before.get(name, 0.0)
+        found.append(_Part(workers, wall, cpu))
     return found
 
 
-def _mean(found: list[dict[str, float]], workers: int, name: str) -> float:
-    days = _DAYS / len(_ORDER) * _ORDER.count(workers)
-    return sum(one[name] for one in found if one["workers"] == workers) / days
+def _rows(found: list[_Part], workers: int) -> list[Row]:
+    """Return what a day with so many workers took."""
+    parts = [one for one in found if one.workers == workers]
+    days = _DAYS / len(_ORDER) * len(parts)
+    used = sum((Counter(one.cpu) for one in parts), Counter[str]())
+    title = {1: "one worker", 2: "two workers"}[workers]
+    return [
+        Row(f"{title}: wall", sum(one.wall for one in parts) / days, "s a day"),
+        Row(f"{title}: CPU of all parts", used.total() / days, "s a day"),
+        *(Row(f"{title}: CPU of {name}", value / days, "s a day") for name, value in used.most_common()),
+    ]
 
 
 def main() -> None:
@@ -102,18 +124,16 @@ def main() -> None:
             for week in WEEKS:
                 replay.week(week)
             found = _measured(made, replay, parts)
-    one, two = (_mean(found, workers, "wall") for workers in (1, 2))
+    one, two = _rows(found, 1), _rows(found, 2)
     publish(
         "backfill",
         [
             Row("days with one worker, and with two", _DAYS / 2, "days"),
             Row("slots of a worker", _SLOTS, "tasks at once"),
-            Row("one worker: wall", one, "s a day"),
-            Row("one worker: CPU of all parts", _mean(found, 1, "cpu"), "s a day"),
-            Row("two workers: wall", two, "s a day"),
-            Row("two workers: CPU of all parts", _mean(found, 2, "cpu"), "s a day"),
-            Row("one worker's wall / two workers'", one / two, "x"),
-            Row("two workers' wall / one worker's", two / one, "x", round(1 / 1.6, 3)),
+            *one,
+            *two,
+            Row("one worker's wall / two workers'", one[0].value / two[0].value, "x"),
+            Row("two workers' wall / one worker's", two[0].value / one[0].value, "x", round(1 / 1.6, 3)),
         ],
     )
 
