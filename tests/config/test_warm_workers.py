@@ -158,7 +158,6 @@ def elsewhere(folder: Path) -> Settings:
 
 LIGHT = [
     ("api-server", "--port", "1"),
-    ("dag-processor",),
     ("triggerer",),
     ("dags", "list"),
     ("celery", "flower"),
@@ -169,6 +168,17 @@ def test_who_forks_no_tasks_loads_nothing(settings: Settings) -> None:
     for arguments, (modules, *_) in zip(LIGHT, probe(settings, *LIGHT), strict=True):
         assert not HEAVY & set(modules), arguments
         assert "include.warmup" not in modules, arguments
+
+
+def test_who_forks_a_parser_for_each_file_loads_what_our_files_import_and_nothing_heavy(
+    settings: Settings,
+) -> None:
+    [(modules, before, after, exported)] = probe(settings, ("dag-processor",))
+    assert set(modules) >= {"airlock.declaration", "airlock.operators.ingestion", "include.use_case"}
+    assert not HEAVY & set(modules)
+    assert before[0] == 1
+    assert after == before
+    assert exported == []
 
 
 @pytest.mark.parametrize("program", ["scheduler without our plugins", "celery worker"])
@@ -195,8 +205,10 @@ def test_a_scheduler_whose_tasks_run_elsewhere_stays_light(tmp_path: Path) -> No
 
 
 def test_the_setting_turns_it_off(tmp_path: Path) -> None:
-    [(modules, *_)] = probe(Settings(_env_file=None, home=tmp_path, warm_workers=False), ("scheduler",))
-    assert not HEAVY & set(modules)
+    cold = Settings(_env_file=None, home=tmp_path, warm_workers=False)
+    (scheduler, *_), (parser, *_) = probe(cold, ("scheduler",), ("dag-processor",))
+    assert not HEAVY & set(scheduler)
+    assert "airlock.operators.ingestion" not in parser
 
 
 def test_a_module_of_ours_that_is_broken_does_not_keep_the_scheduler_from_starting(
