@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
@@ -105,9 +105,11 @@ class AirflowApi:
         partition_key: str | None = None,
         states: Iterable[str] = (),
         run_type: str | None = None,
+        changed_since: datetime | None = None,
     ) -> list[DagRun]:
         """The runs of a DAG, oldest first; `~` stands for all DAGs."""
         query: dict[str, Any] = {"order_by": "id", "state": list(states)}
+        query |= {"updated_at_gte": changed_since.isoformat()} if changed_since else {}
         query |= {"run_type": run_type} if run_type else {}
         query |= {"partition_key_prefix_pattern": partition_key} if partition_key else {}
         found = self._pages(f"/dags/{_part(dag_id)}/dagRuns", "dag_runs", query)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from cli.airflow_answers import DagRun
 from cli.airflow_api import AirflowApi
@@ -18,6 +19,8 @@ from include.workspace import Workspace
 STAGES = ("ingest", "features", "score", "monitor")
 _POLL_SECONDS = 1.0
 _WEEK_SECONDS = 1800
+# Clocks of two machines differ, and a change is visible a moment after its time.
+_OVERLAP = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Replay:
         first, last = partitions.parse(week.days[0]), partitions.parse(week.days[-1])
         backfill = self._api.create_backfill(ingest, first, last)
         deadline = time.monotonic() + _WEEK_SECONDS
-        while waiting_for := self._pending(week):
+        runs = _Runs(self._api, self._use_case.name, week.days)
+        while waiting_for := self._pending(week, runs):
             if time.monotonic() > deadline:
                 raise Outage(
                     f"The week up to {week.days[-1]} still waits for {waiting_for}; look at it in Airflow"
@@ -67,9 +71,9 @@ class Replay:
             time.sleep(_POLL_SECONDS)
         self._api.wait_for_backfill(backfill)
 
-    def _pending(self, week: Week) -> str:
+    def _pending(self, week: Week, known: _Runs) -> str:
         """Return what the week still waits for, and report how far it is; empty when it is through."""
-        runs = {stage: self._runs(stage, week) for stage in STAGES}
+        runs = known.now()
         done = {stage: {day for day, run in found.items() if run.finished} for stage, found in runs.items()}
         pending = ""
         expected = set(week.days)
@@ -85,11 +89,6 @@ class Replay:
         self._report(Progress(week, {stage: len(days) for stage, days in done.items()}, pending))
         return pending
 
-    def _runs(self, stage: str, week: Week) -> dict[str, DagRun]:
-        """Return the newest run of each day of the week."""
-        found = self._api.runs(f"{self._use_case.name}.{stage}")
-        return {run.partition_key: run for run in found if run.partition_key in week.days}
-
     def _scored(self, day: str) -> bool:
         """Tell whether scoring had something to do: without a champion its task was skipped."""
         return champion_at(self._workspace.ledger, self._use_case.name, day) is not None
@@ -100,3 +99,31 @@ class Replay:
         self._report(Progress(week, done, f"the training as of {week.as_of}"))
         run = self._api.trigger(train, conf={"as_of": week.as_of, "reason": "weekly replay"})
         self._api.wait_for_run(train, run.run_id, timeout=_WEEK_SECONDS)
+
+
+class _Runs:
+    """The newest run of each of some days, by stage.
+
+    A server with months of history is asked for them once, and from then on for what has changed.
+    """
+
+    def __init__(self, api: AirflowApi, use_case: str, days: Collection[str]) -> None:
+        self._api = api
+        self._use_case = use_case
+        self._days = days
+        # Runs keep the place in which they were first seen: the newest stays last, whichever changes.
+        self._found: dict[str, dict[str, dict[str, DagRun]]] = {stage: {} for stage in STAGES}
+        self._asked: datetime | None = None
+
+    def now(self) -> dict[str, dict[str, DagRun]]:
+        """Ask, and return stage -> day -> run."""
+        since = self._asked and self._asked - _OVERLAP
+        self._asked = datetime.now(UTC)
+        for stage, found in self._found.items():
+            for run in self._api.runs(f"{self._use_case}.{stage}", changed_since=since):
+                if run.partition_key in self._days:
+                    found.setdefault(run.partition_key, {})[run.run_id] = run
+        return {
+            stage: {day: list(runs.values())[-1] for day, runs in found.items()}
+            for stage, found in self._found.items()
+        }
