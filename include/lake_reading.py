@@ -35,6 +35,7 @@ class LakeReader:
     def __init__(self, root: str, storage_options: dict[str, str] | None = None) -> None:
         self.root = root.rstrip("/")
         self._options = storage_options or {}
+        self._held: dict[str, DeltaTable] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -64,21 +65,37 @@ class LakeReader:
     def find(self, use_case: str, table: str, version: int | None = None) -> DeltaTable | None:
         """Open a table, or return None when it was never written.
 
+        The newest version is opened once and then brought up to date, which takes two requests of a store
+        instead of thirty: it is one object for all who ask this lake for it, and moves on with the next.
+
         Raises:
             NotFound: the table exists, but not in this version.
         """
-        from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError, TableNotFoundError
 
         uri = self.uri(use_case, table)
         try:
-            return DeltaTable(uri, version=version, storage_options=self._options)
+            return self._newest(uri) if version is None else self._at(uri, version)
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
             if version is None or isinstance(error, OSError):
                 raise outage(self.root, error) from error
             raise NotFound(f"Table {uri} has no version {version}; retention may have removed it") from error
+
+    def _newest(self, uri: str) -> DeltaTable:
+        held = self._held.pop(uri, None)
+        if held is None:
+            held = self._at(uri, None)
+        else:
+            held.update_incremental()
+        self._held[uri] = held
+        return held
+
+    def _at(self, uri: str, version: int | None) -> DeltaTable:
+        from deltalake import DeltaTable
+
+        return DeltaTable(uri, version=version, storage_options=self._options)
 
     def version(self, use_case: str, table: str) -> int:
         """Return the newest version of a table, or -1 when it was never written."""

@@ -1,8 +1,8 @@
 """Libraries of pages: what every page of a kind repeats is kept once, and put back when a page is shown.
 
-A page of Evidently is under 1 MB about one partition and 3.7 MB of script and font that are the same every day.
-Kept apart, a page still opens from its folder in a browser; `whole_page` makes it complete in itself again,
-for those who see it through a server.
+A page of Evidently is under 1 MB about one partition and 3.7 MB of script and font that are the same every
+day. Kept apart, a page still opens from its folder in a browser; `whole_page` makes it complete in itself
+again, for those who see it through a server.
 """
 
 from __future__ import annotations
