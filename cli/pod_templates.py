@@ -55,7 +55,6 @@ NEEDS = {
 def pod(stage: str) -> dict[str, Any]:
     """Return the template of a stage's pods."""
     need = NEEDS[stage]
-    cpu, disk = f"{round(need.cpu * 1000)}m", f"{need.disk_mb}Mi"
     items = [{"key": source, "path": target} for target, source in secret_files("task").items()]
     return {
         "apiVersion": "v1",
@@ -78,45 +77,45 @@ def pod(stage: str) -> dict[str, Any]:
                 "fsGroup": 10001,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "containers": [
-                {
-                    "name": "base",
-                    "image": IMAGE,
-                    # The executor appends what is to be run.
-                    "command": ["./airlock", "component", "task", "--"],
-                    "envFrom": [{"configMapRef": {"name": _NAME}}],
-                    "env": [
-                        {"name": "AIRLOCK_SECRETS_DIR", "value": "/run/secrets"},
-                        {"name": "AIRLOCK_SIGNING_KEY", "value": "/run/secrets/signing.pem"},
-                        {"name": "AWS_SHARED_CREDENTIALS_FILE", "value": f"/run/secrets/{S3_TASKS}"},
-                    ],
-                    "resources": {
-                        "requests": {
-                            "cpu": cpu, "memory": f"{need.memory_mb}Mi", "ephemeral-storage": disk
-                        },
-                        "limits": {
-                            "cpu": cpu, "memory": f"{need.most_memory_mb}Mi", "ephemeral-storage": disk
-                        },
-                    },
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                    "volumeMounts": [
-                        {"name": "secrets", "mountPath": "/run/secrets", "readOnly": True},
-                        {"name": "home", "mountPath": "/var/lib/airlock"},
-                        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 -- inside a container
-                    ],
-                }
-            ],
+            "containers": [_container(need)],
             "volumes": [
                 {"name": "secrets", "secret": {"secretName": _NAME, "items": items, "defaultMode": 288}},
-                {"name": "home", "emptyDir": {"sizeLimit": disk}},
+                {"name": "home", "emptyDir": {"sizeLimit": f"{need.disk_mb}Mi"}},
                 {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
             ],
         },
-    }  # fmt: skip
+    }
+
+
+def _container(need: Need) -> dict[str, Any]:
+    """Return what runs in a pod: one task, with what it needs."""
+    cpu, disk = f"{round(need.cpu * 1000)}m", f"{need.disk_mb}Mi"
+    return {
+        "name": "base",
+        "image": IMAGE,
+        # The executor appends what is to be run.
+        "command": ["./airlock", "component", "task", "--"],
+        "envFrom": [{"configMapRef": {"name": _NAME}}],
+        "env": [
+            {"name": "AIRLOCK_SECRETS_DIR", "value": "/run/secrets"},
+            {"name": "AIRLOCK_SIGNING_KEY", "value": "/run/secrets/signing.pem"},
+            {"name": "AWS_SHARED_CREDENTIALS_FILE", "value": f"/run/secrets/{S3_TASKS}"},
+        ],
+        "resources": {
+            "requests": {"cpu": cpu, "memory": f"{need.memory_mb}Mi", "ephemeral-storage": disk},
+            "limits": {"cpu": cpu, "memory": f"{need.most_memory_mb}Mi", "ephemeral-storage": disk},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "secrets", "mountPath": "/run/secrets", "readOnly": True},
+            {"name": "home", "mountPath": "/var/lib/airlock"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 -- inside a container
+        ],
+    }
 
 
 def text(stage: str) -> str:

@@ -256,8 +256,7 @@ class LakeReader:
         delta = self.find(use_case, table)
         if delta is None:
             return None
-        found = self._content_hashes(delta, [partition], feature_set_version).get(partition, [])
-        return found[0] if len(found) == 1 else digest(found) if found else None
+        return one_hash(self._content_hashes(delta, [partition], feature_set_version).get(partition, []))
 
     def _content_hashes(
         self, delta: DeltaTable, partitions: Sequence[str], feature_set_version: str | None
@@ -276,6 +275,11 @@ class LakeReader:
         for row in found.sort_by("content_hash").to_pylist():
             hashes.setdefault(row[PARTITION], []).append(row["content_hash"])
         return hashes
+
+
+def one_hash(found: Sequence[str]) -> str | None:
+    """Return what names the content of a partition, from the hashes in its rows; None without any."""
+    return found[0] if len(found) == 1 else digest(found) if found else None
 
 
 def _columns(delta: DeltaTable) -> list[str]:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,10 +21,10 @@ from include.decisions import Decision, Verdict
 from include.disks import full_disk
 from include.errors import ConfigurationError, LedgerCorrupted, NotFound, Outage
 from include.hashing import canonical_json, digest, digest_bytes
-from include.ledger_rows import check_row, decision_of, decisions_table, metadata, policies_table, row_hash
+from include.ledger_database import lock, open_engine
+from include.ledger_rows import check_row, decision_of, decisions_table, policies_table, row_hash
 
 GENESIS = "0" * 64
-_LOCK = 4_021_969  # any fixed number: the advisory lock of the ledger on PostgreSQL
 
 
 class Ledger:
@@ -46,27 +45,7 @@ class Ledger:
 
     @cached_property
     def _engine(self) -> sa.Engine:
-        sqlite = self._url.get_backend_name() == "sqlite"
-        if sqlite and self._url.database:
-            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            # A pooled connection must not be shared with a forked task process.
-            engine = sa.create_engine(
-                self._url, poolclass=sa.NullPool, connect_args={"timeout": 60} if sqlite else {}
-            )
-        except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
-            raise ConfigurationError(f"AIRLOCK_LEDGER_URL {self._url!r} cannot be used: {error}") from error
-        if sqlite:
-            sa.event.listen(engine, "connect", _manual_transactions)
-            sa.event.listen(engine, "begin", _begin)
-        with engine.connect().execution_options(writes=False) as connection:
-            inspector = sa.inspect(connection)
-            made = all(inspector.has_table(table.name) for table in (decisions_table, policies_table))
-        if not made:
-            with engine.begin() as connection:
-                _lock(connection)
-                metadata.create_all(connection)
-        return engine
+        return open_engine(self._url)
 
     @contextmanager
     def _connection(self, *, writes: bool = False) -> Iterator[sa.Connection]:
@@ -101,7 +80,7 @@ class Ledger:
     def append_all(self, decisions: Sequence[Decision]) -> list[Decision]:
         """Record decisions in their order and in one transaction, each as `append` would."""
         with self._connection(writes=True) as connection:
-            _lock(connection)
+            lock(connection)
             found = [_append(connection, decision) for decision in decisions]
         for decision, new in found:
             if new and self.on_record is not None:
@@ -123,7 +102,7 @@ class Ledger:
         """
         query = _newest_query(decision.use_case, of)
         with self._connection(writes=True) as connection:
-            _lock(connection)
+            lock(connection)
             if connection.scalar(query) != newest:
                 return None
             recorded, new = _append(connection, decision)
@@ -291,20 +270,3 @@ def _newest_query(use_case: str, gates: Sequence[str]) -> sa.Select[Any]:
 
 def _head_query() -> sa.Select[tuple[object, ...]]:
     return decisions_table.select().order_by(decisions_table.c.sequence.desc()).limit(1)
-
-
-def _lock(connection: sa.Connection) -> None:
-    """Let one writer at a time append; SQLite's BEGIN IMMEDIATE has done so already."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-
-
-def _manual_transactions(connection: object, _record: object) -> None:
-    # sqlite3 opens its transactions too late for a read that a write depends on.
-    connection.isolation_level = None  # type: ignore[attr-defined]
-
-
-def _begin(connection: sa.Connection) -> None:
-    # A writer reads before it writes, so it takes the lock first; readers do not keep each other waiting.
-    writes = connection.get_execution_options().get("writes", True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

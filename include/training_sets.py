@@ -7,7 +7,7 @@ so it can be read again byte for byte until retention removes it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -109,18 +109,7 @@ def read_labelled(
         )
         for table, version in versions.items()
     }
-    labels = frames["labels"][[PARTITION, ROW_KEY, LABEL, "known_at"]].dropna(subset=[LABEL])
-    # Whatever a table says, an outcome is not known before its delay is over.
-    due = _dates(labels[PARTITION], later=use_case.labels.delay_days)
-    features, happened = frames["features"], _event_dates(use_case, frames["features"])
-    impossible = {
-        EVENT_AFTER_AS_OF: int((happened > known_by).sum()),
-        KNOWN_BEFORE_EVENT: int((happened > features["known_at"]).sum()),
-        LABEL_BEFORE_DELAY: int((labels["known_at"] < due).sum()),
-    }
-    features, labels = features[~(happened > known_by)], labels[due <= known_by].drop(columns="known_at")
-    # A key names a row of one partition: the same customer may stand in every day's batch.
-    rows = features.merge(labels, on=[PARTITION, ROW_KEY], how="inner", validate="one_to_one")
+    rows, impossible = _joined(use_case, frames["features"], frames["labels"], known_by)
     refs = [
         TableRef(use_case=use_case.name, table=table, version=version, first=days[0], last=days[-1])
         for table, version in sorted(versions.items())
@@ -131,9 +120,28 @@ def read_labelled(
         refs=refs,
         missing=[day for day in days if day not in present],
         content=digest([sorted(set(frame["content_hash"])) for _, frame in sorted(frames.items())]),
-        impossible={fault: count for fault, count in impossible.items() if count},
+        impossible=impossible,
         built_otherwise=_built_otherwise(use_case, days, feature_set_version, versions["features"], lake),
     )
+
+
+def _joined(
+    use_case: UseCase, features: pd.DataFrame, labels: pd.DataFrame, known_by: date
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return features with their labels, where both were known by then, and how many rows are impossible."""
+    labels = labels[[PARTITION, ROW_KEY, LABEL, "known_at"]].dropna(subset=[LABEL])
+    # Whatever a table says, an outcome is not known before its delay is over.
+    due = _dates(labels[PARTITION], later=use_case.labels.delay_days)
+    happened = _event_dates(use_case, features)
+    impossible = {
+        EVENT_AFTER_AS_OF: int((happened > known_by).sum()),
+        KNOWN_BEFORE_EVENT: int((happened > features["known_at"]).sum()),
+        LABEL_BEFORE_DELAY: int((labels["known_at"] < due).sum()),
+    }
+    features, labels = features[~(happened > known_by)], labels[due <= known_by].drop(columns="known_at")
+    # A key names a row of one partition: the same customer may stand in every day's batch.
+    rows = features.merge(labels, on=[PARTITION, ROW_KEY], how="inner", validate="one_to_one")
+    return rows, {fault: count for fault, count in impossible.items() if count}
 
 
 def _built_otherwise(

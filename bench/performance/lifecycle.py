@@ -58,8 +58,7 @@ print(json.dumps({"imports": imports, "tasks": tasks, **used}))
 def bare(settings: Settings, weeks: Iterable[Iterable[str]], *, train: bool) -> int:
     """Call the library as the operators do, one call after the other; return the number of calls."""
     from include.errors import GateRefused, GateUndecided
-    from include.evaluation.stage import evaluate
-    from include.promotion.stage import promote
+    from include.simulation.candidate import evaluate_and_promote
     from include.training.stage import train as fit
 
     calls = 0
@@ -74,16 +73,7 @@ def bare(settings: Settings, weeks: Iterable[Iterable[str]], *, train: bool) -> 
         use_case = workspace.use_case("flights")
         with suppress(GateRefused, GateUndecided):
             trained = fit(use_case, as_of, reason="bench", actor="bench", workspace=workspace)
-            candidate = evaluate(use_case, trained.run_id, as_of, actor="bench", workspace=workspace)
-            promote(
-                use_case,
-                version=candidate.version,
-                run_id=candidate.run_id,
-                as_of=as_of,
-                evaluation_id=candidate.decision_id,
-                actor="bench",
-                workspace=workspace,
-            )
+            evaluate_and_promote(use_case, trained.run_id, as_of, actor="bench", workspace=workspace)
         calls += 3
     return calls
 

@@ -19,10 +19,22 @@ from cli.demo.calendar import Week
 from cli.demo.replay import STAGES, Replay
 from cli.landing import land_flights
 from cli.records import Running
+from cli.topology import Topology
 from include.settings import Settings
 from include.workspace import Workspace
 
 _DAGS = [f"flights.{stage}" for stage in (*STAGES, "train")]
+
+
+def landed_on(made: Topology, landed: Path) -> Workspace:
+    """Put the files on the topology's own store, and return its stores as a client has them."""
+    for name, value in made.client_environment().items():
+        if name.startswith("AWS_"):
+            os.environ[name] = value
+    workspace = Workspace(made.client())
+    for path in sorted(landed.rglob("*.parquet")):
+        workspace.landing.put(path.relative_to(landed).as_posix(), path.read_bytes())
+    return workspace
 
 
 def _live(running: Running, settings: Settings, workspace: Workspace) -> dict[str, float]:
@@ -50,13 +62,7 @@ def _embedded(home: Path) -> dict[str, float]:
 
 def _spread(home: Path, landed: Path, *, workers: int) -> dict[str, float]:
     with topology.running(Settings(_env_file=None, home=home), workers=workers) as made:
-        for name, value in made.client_environment().items():
-            if name.startswith("AWS_"):
-                os.environ[name] = value
-        workspace = Workspace(made.client())
-        for path in sorted(landed.rglob("*.parquet")):
-            workspace.landing.put(path.relative_to(landed).as_posix(), path.read_bytes())
-        return _live(made.running, made.client(), workspace)
+        return _live(made.running, made.client(), landed_on(made, landed))
 
 
 def main() -> None:

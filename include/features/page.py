@@ -12,6 +12,7 @@ from include.champions import Champion, newest_champion
 from include.errors import AirlockError
 from include.feature_definitions import PAGE
 from include.features.plots import draw
+from include.html_pages import render
 from include.registry import IMPORTANCE_FILE
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from include.use_case import UseCase
     from include.workspace import Workspace
 
+_TEMPLATE = Path(__file__).parent / "templates" / "features.html"
 _SHOWN_PARTITIONS = 400
 _PROFILE_COLUMNS = ["partition", "column", "kind", "count", "nulls", "quantiles", "categories"]
 
@@ -45,19 +47,11 @@ def publish_page(use_case: UseCase, found: Catalogue, workspace: Workspace) -> t
 
 def render_page(use_case: UseCase, found: Catalogue, workspace: Workspace) -> bytes:
     """Render one HTML file that needs no other."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     today = found.sets[0]
     champion = newest_champion(workspace.ledger, use_case.name)
     importance, said = _importance(champion, workspace)
-    text = templates.get_template("features.html").render(
+    return render(
+        _TEMPLATE,
         use_case=use_case,
         found=found,
         today=today,
@@ -65,7 +59,6 @@ def render_page(use_case: UseCase, found: Catalogue, workspace: Workspace) -> by
         importance_note=said,
         features=_shown(use_case, found, importance, workspace),
     )
-    return text.encode()
 
 
 def _shown(

@@ -9,34 +9,30 @@ adds the run, and where it is silent a note says so.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from include import partitions
-from include.champions import champion_at
 from include.decisions import Decision
-from include.errors import NotFound, Outage
+from include.errors import NotFound
 from include.hashing import digest
-from include.lake import FEATURE_SET_VERSION, SIDE_TABLE_PREFIX
+from include.lake import FEATURE_SET_VERSION
 from include.lineage.aside import SetAside, set_aside, settled_rows
 from include.lineage.facts import (
     BATCH,
     FEATURES,
     INGESTION,
-    TRAINING,
     Fact,
     RawFile,
+    Remarks,
     Row,
     Rows,
-    landed_files,
-    raw_file,
     rows_of,
     source_hash,
-    table_versions,
 )
-from include.lineage.reach import look_back, side_reach, window_days
-from include.lineage.removed import tell_removed
+from include.lineage.files import files_behind
+from include.lineage.model import Model, model_behind
+from include.lineage.reach import side_reach, window_days
 from include.lineage.rows import find_row
-from include.lineage.runs import Run, read_run
+from include.lineage.runs import Run
 from include.lineage.sources import source_now
 from include.workspace import Workspace
 
@@ -97,20 +93,14 @@ def trace(workspace: Workspace, use_case: str, partition: str, *, row_key: str |
         features_decision=features_decision,
         batch=walk.batch,
         ingestion=ingestion,
-        files=walk.files(ingestion),
+        files=files_behind(
+            workspace, use_case, partition, ingestion, side_reach=walk.side_reach, remarks=walk.remarks
+        ),
         set_aside=set_aside(workspace.lake, use_case, partition),
         settled=walk.settled(),
-        broken=walk.broken,
-        notes=walk.notes,
+        broken=walk.remarks.broken,
+        notes=walk.remarks.notes,
     )
-
-
-@dataclass
-class _Model:
-    promotion: Decision | None = None
-    evaluation: Decision | None = None
-    training: Decision | None = None
-    run: Run | None = None
 
 
 @dataclass
@@ -120,8 +110,7 @@ class _Walk:
     workspace: Workspace
     use_case: str
     partition: str
-    broken: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    remarks: Remarks = field(default_factory=Remarks)
 
     def __post_init__(self) -> None:
         self.batch = self._rows("batches")
@@ -135,7 +124,7 @@ class _Walk:
             FEATURE_SET_VERSION,
             feature_set_version=self.feature_set_version,
         )
-        self.reach = sorted(side_reach(self.workspace, self.use_case).items()) if self.features else []
+        self.side_reach = side_reach(self.workspace, self.use_case) if self.features else {}
 
     def _rows(self, table: str, *named: str) -> Rows | None:
         return rows_of(self.workspace.lake, self.use_case, table, self.partition, *named)
@@ -172,7 +161,7 @@ class _Walk:
                     f"Nothing is known of {self.use_case} on {self.partition}: no decision and no rows. Run "
                     f"{self.use_case}.ingest for it, or see what is known with: ./airlock decisions"
                 )
-            self.notes.append(f"no batch of {self.partition} is published")
+            self.remarks.notes.append(f"no batch of {self.partition} is published")
             return decisions[0]
         admitting = [
             decision
@@ -180,12 +169,12 @@ class _Walk:
             if decision.verdict.opens and self.batch.source_hash == source_hash(decision, BATCH)
         ]
         if not admitting:
-            self.broken.append(
+            self.remarks.broken.append(
                 f"no decision lets in the file {self.batch.source_hash}, which the batch was made from"
             )
             return None
         if decisions[0].id != admitting[0].id:
-            self.notes.append(
+            self.remarks.notes.append(
                 f"a later look at {self.partition} ended with {decisions[0].verdict.value}, decision "
                 f"{decisions[0].id}; the rows of before stand"
             )
@@ -196,7 +185,7 @@ class _Walk:
         if self.batch is None:
             return []
         found, missing = settled_rows(self.workspace, self.use_case, self.partition, self.batch)
-        self.broken += [
+        self.remarks.broken += [
             f"rows of the batch name the release {name}, unknown to the ledger" for name in missing
         ]
         return found
@@ -212,11 +201,13 @@ class _Walk:
             self.workspace.lake,
             self.use_case,
             self.partition,
-            side_reach=dict(self.reach),
+            side_reach=self.side_reach,
             window_days=window_days(self.workspace, self.use_case),
         )
         if self.features.source_hash != str(now):
-            self.notes.append("the features were not built from the rows that stand there now; build again")
+            self.remarks.notes.append(
+                "the features were not built from the rows that stand there now; build again"
+            )
         batch = f"{self.use_case}/batches#{now.batch}"
         decisions = [found for found in self._decisions(FEATURES, self.partition) if found.verdict.opens]
         decided = [found for found in decisions if batch in found.data_refs]
@@ -225,88 +216,13 @@ class _Walk:
         ]
         return next(iter(of_this_set), None)
 
-    def _side_rows(self, table: str, day: str) -> Rows | None:
-        return rows_of(self.workspace.lake, self.use_case, f"{SIDE_TABLE_PREFIX}{table}", day)
-
-    def model(self) -> _Model:
+    def model(self) -> Model:
         """Return the decisions behind the predictions, and the run."""
         if self.predictions is None:
-            self.notes.append(f"{self.partition} is not scored")
-            return _Model()
+            self.remarks.notes.append(f"{self.partition} is not scored")
+            return Model()
         if self.features is None or self.predictions.source_hash != digest([self.features.content_hash]):
-            self.notes.append(
+            self.remarks.notes.append(
                 "the features were built again after the predictions; score the partition again"
             )
-        ledger, promotion_id = self.workspace.ledger, self.predictions.named["promotion_id"]
-        try:
-            promotion = ledger.get(promotion_id)
-            evaluation = ledger.get(promotion.evidence["evaluation_id"])
-        except NotFound as error:
-            self.broken.append(f"the predictions name a decision that the ledger does not hold: {error}")
-            return _Model()
-        model = promotion.evidence["model"]["sha256"]
-        if self.predictions.contract_hash != model:
-            self.broken.append(
-                f"the predictions name model files {self.predictions.contract_hash}, promoted were {model}"
-            )
-        self._check_champion(promotion)
-        return _Model(promotion, evaluation, self._training(evaluation), self._run(promotion))
-
-    def _check_champion(self, promotion: Decision) -> None:
-        champion = champion_at(self.workspace.ledger, self.use_case, self.partition)
-        if champion is None or champion.decision_id != promotion.id:
-            today = f"version {champion.version}" if champion else "no version"
-            self.notes.append(
-                f"version {promotion.evidence['version']} made the predictions; by the ledger {today} "
-                f"decides on {self.partition} now"
-            )
-
-    def _training(self, evaluation: Decision) -> Decision | None:
-        """Return the decision to train: of the same as-of, on the same versions of the tables."""
-        wanted = table_versions(evaluation)
-        same = (
-            found
-            for found in self._decisions(TRAINING)
-            if found.as_of == evaluation.as_of and table_versions(found) == wanted
-        )
-        return next(same, None)
-
-    def _run(self, promotion: Decision) -> Run | None:
-        try:
-            return read_run(self.workspace, promotion.evidence["run_id"])
-        except (NotFound, Outage) as error:
-            self.notes.append(f"the training run is not shown: {error}")
-            return None
-
-    def files(self, ingestion: Decision | None) -> list[RawFile]:
-        """Return the raw files: those of the decision, and of the side tables that early events look into."""
-        found = self._raw_files(self.partition, landed_files(ingestion) if ingestion else [])
-        for table, days in self.reach if self.features is not None else []:
-            for day in look_back(self.partition, days)[:-1]:
-                found += self._side_files(table, day)
-        found = tell_removed(self.workspace.ledger, self.use_case, found)
-        for file in found:
-            if file.state in {"changed", "missing"}:
-                self.broken.append(
-                    f"raw file {file.address} is {file.state}; its SHA-256 was {file.sha256} when it landed"
-                )
-        return found
-
-    def _raw_files(self, partition: str, landed: list[dict[str, Any]]) -> list[RawFile]:
-        return [raw_file(self.workspace.raw, self.use_case, partition, file) for file in landed]
-
-    def _side_files(self, table: str, day: str) -> list[RawFile]:
-        rows = self._side_rows(table, day)
-        if rows is None:
-            return []
-        landed = next(
-            (
-                [file for file in landed_files(decision) if file["table"] == table]
-                for decision in self._decisions(INGESTION, day)
-                if source_hash(decision, table) == rows.source_hash
-            ),
-            [],
-        )
-        if not landed:
-            self.broken.append(f"no decision lets in the file {rows.source_hash} of {table} on {day}")
-        return self._raw_files(day, landed)
+        return model_behind(self.workspace, self.use_case, self.partition, self.predictions, self.remarks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -64,6 +65,19 @@ class RawFile(Fact):
     sha256: str
     size: int
     state: FileState
+
+
+@dataclass
+class Remarks:
+    """What is noticed on the way.
+
+    Attributes:
+        broken: links that do not hold.
+        notes: what a reader should know besides.
+    """
+
+    broken: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def read_rows(

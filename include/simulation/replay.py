@@ -19,6 +19,7 @@ from include.errors import GateRefused, GateUndecided, NothingToDo
 from include.ledger import Ledger
 from include.registry import Registry
 from include.settings import Settings
+from include.simulation.candidate import evaluate_and_promote
 from include.simulation.history import ACTOR, History
 from include.simulation.policy import Policy
 from include.simulation.registry import SimulatedRegistry
@@ -113,9 +114,7 @@ class Replay:
         judge_alerts(self.policy.use_case, day, gates=gates, actor=ACTOR, workspace=self.workspace)
 
     def _train(self, as_of: str, *, reason: str, order: str | None) -> None:
-        from include.evaluation.stage import evaluate
         from include.monitoring.ordering import admit_training, ordered_by
-        from include.promotion.stage import promote
         from include.training.stage import train
 
         use_case, workspace = self.policy.use_case, self.workspace
@@ -128,16 +127,7 @@ class Replay:
                 )
             run = train(use_case, as_of, reason=reason, actor=ACTOR, workspace=workspace)
             self.trainings.setdefault(as_of, reason)
-            candidate = evaluate(use_case, run.run_id, as_of, actor=ACTOR, workspace=workspace)
-            promote(
-                use_case,
-                version=candidate.version,
-                run_id=candidate.run_id,
-                as_of=as_of,
-                evaluation_id=candidate.decision_id,
-                actor=ACTOR,
-                workspace=workspace,
-            )
+            evaluate_and_promote(use_case, run.run_id, as_of, actor=ACTOR, workspace=workspace)
 
 
 def scheduled_dates(use_case: UseCase, first: str, last: str) -> Iterator[str]:

@@ -8,9 +8,9 @@ from datetime import date
 from typing import TYPE_CHECKING, NoReturn
 
 from include.errors import ConfigurationError, NotFound
-from include.hashing import digest
 from include.lake import FEATURE_SET_VERSION, PARTITION, Lake, TableRef
 from include.lake_datasets import dataset_of
+from include.lake_reading import one_hash
 from include.lake_writing import Replacement
 
 if TYPE_CHECKING:
@@ -161,10 +161,7 @@ class SimulatedLake(Lake):
         self, use_case: str, table: str, partition: str, *, feature_set_version: str | None = None
     ) -> str | None:
         part = self._visible(table).get(partition)
-        if part is None:
-            return None
-        found = _hashes(part, feature_set_version)
-        return found[0] if len(found) == 1 else digest(found) if found else None
+        return None if part is None else one_hash(_hashes(part, feature_set_version))
 
     def write_partitions(
         self,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from include.decisions import code_version
+from include.html_pages import render
 from include.lake import LABEL, PARTITION
 from include.problems.base import Array, Labels
 from include.stats.leave_one_out import leave_one_block_out
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE = "report/evaluation.html"
+_TEMPLATE = Path(__file__).parent / "templates" / "report.html"
 _ALPHA = 0.1
 _TITLES = {
     "roc": "Does it rank?",
@@ -139,18 +141,10 @@ def _page(
     intervals: dict[str, plots.Interval],
     images: dict[str, bytes],
 ) -> bytes:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     kind, use_case = training_set.recipe.kind, training_set.use_case
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     others = {name: kind.metrics(judged.label, score) for name, score in judged.scores.items()}
-    text = templates.get_template("report.html").render(
+    return render(
+        _TEMPLATE,
         use_case=use_case,
         run_id=run_id,
         as_of=training_set.as_of,
@@ -168,4 +162,3 @@ def _page(
         features=training_set.features,
         code_version=code_version(),
     )
-    return text.encode()

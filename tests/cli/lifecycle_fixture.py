@@ -183,19 +183,9 @@ def _live(workspace: Workspace) -> None:
 
 
 def _train(workspace: Workspace, as_of: str) -> None:
-    from include.evaluation.stage import evaluate
-    from include.promotion.stage import promote
+    from include.simulation.candidate import evaluate_and_promote
     from include.training.stage import train
 
     use_case = workspace.use_case("flights")
     run = train(use_case, as_of, reason="test", actor="ada", workspace=workspace)
-    candidate = evaluate(use_case, run.run_id, as_of, actor="ada", workspace=workspace)
-    promote(
-        use_case,
-        version=candidate.version,
-        run_id=candidate.run_id,
-        as_of=as_of,
-        evaluation_id=candidate.decision_id,
-        actor="ada",
-        workspace=workspace,
-    )
+    evaluate_and_promote(use_case, run.run_id, as_of, actor="ada", workspace=workspace)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from bench.decisions.gate_faults import Caught, faults_of_rules, faults_of_stages, uncaught
+from bench.decisions.caught import Caught, uncaught
+from bench.decisions.model_faults import faults_of_rules
+from bench.decisions.stage_faults import faults_of_stages
 
 
 def test_every_fault_of_a_model_is_caught_and_the_sound_one_is_not():
