@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import reduce
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from include.settings import Settings
 
 
+class _Held(threading.local):
+    """The tables that a thread holds open: two of them that use one object at once wait for each other."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, DeltaTable] = {}
+
+
 class LakeReader:
     """All tables under one root, for reading.
 
@@ -35,7 +43,7 @@ class LakeReader:
     def __init__(self, root: str, storage_options: dict[str, str] | None = None) -> None:
         self.root = root.rstrip("/")
         self._options = storage_options or {}
-        self._held: dict[str, DeltaTable] = {}
+        self._held = _Held()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -66,7 +74,8 @@ class LakeReader:
         """Open a table, or return None when it was never written.
 
         The newest version is opened once and then brought up to date, which takes two requests of a store
-        instead of thirty: it is one object for all who ask this lake for it, and moves on with the next.
+        instead of thirty: it is one object for all in a thread who ask this lake for it, and moves on with
+        the next of them.
 
         Raises:
             NotFound: the table exists, but not in this version.
@@ -84,13 +93,13 @@ class LakeReader:
             raise NotFound(f"Table {uri} has no version {version}; retention may have removed it") from error
 
     def _newest(self, uri: str) -> DeltaTable:
-        held = self._held.pop(uri, None)
-        if held is None:
-            held = self._at(uri, None)
+        delta = self._held.tables.pop(uri, None)
+        if delta is None:
+            delta = self._at(uri, None)
         else:
-            held.update_incremental()
-        self._held[uri] = held
-        return held
+            delta.update_incremental()
+        self._held.tables[uri] = delta
+        return delta
 
     def _at(self, uri: str, version: int | None) -> DeltaTable:
         from deltalake import DeltaTable

@@ -53,7 +53,7 @@ def settled_rows(
 ) -> tuple[list[Decision], list[str]]:
     """Return the releases and discards of rows of the published batch's file.
 
-    The second list says which releases rows of the batch name and the ledger does not hold.
+    The second list holds the ids of releases that rows of the batch name and the ledger does not hold.
     """
     found = [
         decision
@@ -63,7 +63,4 @@ def settled_rows(
     ]
     rows = read_rows(workspace.lake, use_case, "batches", partition)
     named = set() if rows is None or RELEASED_BY not in rows else set(rows[RELEASED_BY].dropna())
-    missing = sorted(named - {decision.id for decision in found})
-    return found, [
-        f"rows of the batch name the release {name}, which the ledger does not hold" for name in missing
-    ]
+    return found, sorted(named - {decision.id for decision in found})

@@ -63,6 +63,47 @@ def same(found, expected):
     pd.testing.assert_frame_equal(found.reset_index(drop=True), expected.reset_index(drop=True))
 
 
+def test_what_another_writes_is_seen_by_a_lake_that_holds_the_table_open(table):
+    other = Table(Lake(table.lake.root, table.lake._options), None)
+    assert table.lake.find("uc", "batches") is None
+    other.write(DAY, frame(1))
+    same(table.rows(), frame(1))
+    table.write(NEXT, frame(2))
+    other.write(DAY, frame(3))
+    same(table.rows(), frame(3, 2))
+    assert table.lake.version("uc", "batches") == other.lake.version("uc", "batches") == 2
+    same(table.rows(version=0), frame(1))
+
+
+def test_the_newest_version_of_a_table_is_opened_once(table, monkeypatch):
+    table.write(DAY, frame(1))
+    opened = []
+    at = Lake._at
+    monkeypatch.setattr(
+        Lake, "_at", lambda lake, uri, version: opened.append(version) or at(lake, uri, version)
+    )
+    lake = Lake(table.lake.root, table.lake._options)
+    assert [lake.version("uc", "batches") for _ in range(3)] == [0, 0, 0]
+    assert lake.partitions("uc", "batches") == lake.partitions("uc", "batches", version=0) == [DAY]
+    assert opened == [None, 0]
+
+
+def test_a_table_that_cannot_be_brought_up_to_date_is_opened_anew(tmp_path):
+    lake = Lake(str(tmp_path / "lake"))
+    table = Table(lake, None)
+    table.write(DAY, frame(1))
+    log = tmp_path / "lake" / "uc" / "batches" / "_delta_log"
+    log.rename(log.with_name("away"))
+    log.mkdir()
+    (log / f"{1:020}.json").write_text("no JSON", encoding="utf-8")
+    with pytest.raises(Outage):
+        table.rows()
+    (log / f"{1:020}.json").unlink()
+    log.rmdir()
+    log.with_name("away").rename(log)
+    same(table.rows(), frame(1))
+
+
 def test_a_partition_is_read_back_as_it_was_written(table):
     rows = pd.DataFrame(
         {

@@ -52,6 +52,16 @@ def redeliver(workspace, day, *, rows):
 # Backward
 
 
+def test_a_release_that_the_ledger_does_not_know_is_named_once(spoiled):
+    rows = spoiled.lake.read("flights", "batches", partitions=[FIRST])
+    one = rows["source_hash"].iloc[0], rows["contract_hash"].iloc[0]
+    named = rows.drop(columns=["partition", "source_hash", "contract_hash", "content_hash", "ingested_at"])
+    named = named.assign(released_by=["f0rged", *[None] * (len(named) - 1)])
+    spoiled.lake.write_partition("flights", "batches", FIRST, named, source_hash=one[0], contract_hash=one[1])
+    found = [text for text in trace(spoiled, "flights", FIRST).broken if "f0rged" in text]
+    assert found == ["rows of the batch name the release f0rged, unknown to the ledger"]
+
+
 @pytest.mark.parametrize(("day", "version"), [(FIRST, "1"), (SECOND, "2")])
 def test_a_scored_partition_leads_to_all_that_made_it(live, day, version):
     workspace = live.workspace
