@@ -121,8 +121,8 @@ class _Runs:
         self._asked = datetime.now(UTC)
         for stage, found in self._found.items():
             for run in self._api.runs(f"{self._use_case}.{stage}", changed_since=since):
-                if run.partition_key in self._days:
-                    found.setdefault(run.partition_key, {})[run.run_id] = run
+                if (day := run.partition_key) and day in self._days:
+                    found.setdefault(day, {})[run.run_id] = run
         return {
             stage: {day: list(runs.values())[-1] for day, runs in found.items()}
             for stage, found in self._found.items()

@@ -121,19 +121,23 @@ def drift_rank(
     today = days.index(partition) if partition in days else -1
     if today not in usable or len(past) < min_history:
         return DriftRank(magnitude=None, columns={}, history=len(past), p_value=None)
-    found = distances[[*past, today]]
-    centre, spread = _usual_logs(found)
-    surprises = (np.log(found + _FLOOR) - centre) / spread
-    # A day on which no column can be compared has no largest surprise; it was left out above.
+    return _ranked(names, distances[[*past, today]], [days[i] for i in past], alpha)
+
+
+def _ranked(names: Sequence[str], distances: Vector, past: Sequence[str], alpha: float) -> DriftRank:
+    """Rank the last row of the distances (days x columns) among those before it."""
+    centre, spread = _usual_logs(distances)
+    surprises = (np.log(distances + _FLOOR) - centre) / spread
+    # A day on which no column can be compared has no largest surprise; none is among these.
     magnitudes = np.nanmax(surprises, axis=1)
-    usual = _quietly(np.nanmedian, found[:-1])
+    usual = _quietly(np.nanmedian, distances[:-1])
     highest = _highest_unmarked(magnitudes[:-1], alpha)
     order = [k for k in np.argsort(-surprises[-1], kind="stable") if not np.isnan(surprises[-1, k])]
     return DriftRank(
         magnitude=round(float(magnitudes[-1]), 4),
         columns={
             names[int(k)]: ColumnDrift(
-                distance=round(float(found[-1, k]), 6),
+                distance=round(float(distances[-1, k]), 6),
                 usual=round(float(np.nan_to_num(usual[k])), 6),
                 surprise=round(float(surprises[-1, k]), 4),
                 marked_from=None
@@ -144,7 +148,7 @@ def drift_rank(
         },
         history=len(past),
         p_value=rank_p_value(float(magnitudes[-1]), magnitudes[:-1]),
-        past={days[i]: round(float(value), 4) for i, value in zip(past, magnitudes, strict=False)},
+        past={day: round(float(value), 4) for day, value in zip(past, magnitudes, strict=False)},
     )
 
 
