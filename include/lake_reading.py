@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from functools import reduce
 from operator import and_
@@ -106,6 +106,10 @@ class LakeReader:
 
         return DeltaTable(uri, version=version, storage_options=self._options)
 
+    def dataset(self, delta: DeltaTable, partitions: Collection[str] | None = None) -> ds.FileSystemDataset:
+        """Return the rows of some partitions of an opened table, or of all, unread."""
+        return dataset_of(delta, self._options, partitions)
+
     def version(self, use_case: str, table: str) -> int:
         """Return the newest version of a table, or -1 when it was never written."""
         delta = self.find(use_case, table)
@@ -144,7 +148,7 @@ class LakeReader:
             found = zip(*(log[name].to_pylist() for name in names), strict=True)
         elif FEATURE_SET_VERSION in _columns(delta):
             with outages(self.root):
-                rows = dataset_of(delta).to_table([FEATURE_SET_VERSION, PARTITION])
+                rows = self.dataset(delta).to_table([FEATURE_SET_VERSION, PARTITION])
             counted = rows.group_by([FEATURE_SET_VERSION, PARTITION]).aggregate([([], "count_all")])
             found = zip(*(counted[number].to_pylist() for number in range(3)), strict=True)
         else:
@@ -183,7 +187,7 @@ class LakeReader:
             raise NotFound(f"Table {self.uri(use_case, table)} has no column {unknown}; it has {known}")
         condition = _condition(known, known_by, feature_set_version)
         with outages(self.root):
-            source = dataset_of(delta, partitions)
+            source = self.dataset(delta, partitions)
             wanted = None if columns is None else list(dict.fromkeys([*columns, PARTITION]))
             rows: pd.DataFrame = source.to_table(columns=wanted, filter=condition).to_pandas()
         rows = rows.sort_values(PARTITION, kind="stable", ignore_index=True)
@@ -200,7 +204,7 @@ class LakeReader:
         if delta is None or not days:
             return None
         with outages(self.root):
-            return dataset_of(delta, days)
+            return self.dataset(delta, days)
 
     def value_counts(self, use_case: str, table: str, column: str = "") -> dict[str, int]:
         """Return the rows of each partition, or the values of one column that are not null.
@@ -275,7 +279,7 @@ class LakeReader:
         names = [PARTITION, "content_hash"]
         with outages(self.root):
             found = (
-                dataset_of(delta, partitions)
+                self.dataset(delta, partitions)
                 .to_table(columns=names, filter=condition)
                 .group_by(names)
                 .aggregate([])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from include.lake_datasets import dataset_of
 from include.lake_names import FEATURE_SET_VERSION, PARTITION
 from include.lake_outages import outages
 
@@ -39,7 +38,7 @@ def records(
     found = _logged(delta, feature_set_version)
     if found is None:
         with outages(lake.root):
-            found = _read(delta, feature_set_version)
+            found = _read(lake, delta, feature_set_version)
     hashes: dict[str, list[tuple[str, ...]]] = {}
     for partition, *values in zip(*(found[name].to_pylist() for name in (PARTITION, *_HASHES)), strict=True):
         hashes.setdefault(str(partition), []).append(tuple(map(str, values)))
@@ -72,7 +71,7 @@ def _logged(delta: DeltaTable, feature_set_version: str | None) -> pa.Table | No
     return pa.table(columns)
 
 
-def _read(delta: DeltaTable, feature_set_version: str | None) -> pa.Table:
+def _read(lake: Lake, delta: DeltaTable, feature_set_version: str | None) -> pa.Table:
     import pyarrow.compute as pc
 
     known = [field.name for field in delta.schema().fields]
@@ -81,5 +80,5 @@ def _read(delta: DeltaTable, feature_set_version: str | None) -> pa.Table:
         named = FEATURE_SET_VERSION in known
         condition = pc.field(FEATURE_SET_VERSION) == feature_set_version if named else pc.scalar(False)
     names = [PARTITION, *_HASHES]
-    rows = dataset_of(delta).to_table(columns=names, filter=condition)
+    rows = lake.dataset(delta).to_table(columns=names, filter=condition)
     return rows.group_by(names).aggregate([])

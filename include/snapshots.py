@@ -19,7 +19,6 @@ from include.decisions import Decision
 from include.errors import InvariantBroken, NotFound
 from include.hashing import canonical_json, digest, digest_file
 from include.lake import AUDIT_COLUMNS, SIDE_TABLE_PREFIX, Lake
-from include.lake_datasets import dataset_of
 from include.lake_outages import outages
 from include.quarantine import DISCARDED, HELD, RELEASED, read_quarantine
 from include.use_case import UseCase
@@ -256,7 +255,7 @@ def read_snapshots(lake: Lake, use_case: str, keys: list[str] | None = None) -> 
     if delta is None:
         return {}
     with outages(lake.root):
-        rows = dataset_of(delta, keys).to_table(columns=["partition", *Snapshot.model_fields])
+        rows = lake.dataset(delta, keys).to_table(columns=["partition", *Snapshot.model_fields])
     found: dict[str, list[Snapshot]] = {}
     for row in rows.to_pylist():
         partition, quality = str(row.pop("partition")), json.loads(row["quality"])

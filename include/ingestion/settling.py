@@ -20,7 +20,6 @@ from include.ingestion.quarantine import Counts, Late, Split, no_rows, quarantin
 from include.ingestion.row_text import decode_rows
 from include.ingestion.staged import StagedTable, write_staged
 from include.lake import AUDIT_COLUMNS, RELEASED_BY, Lake, TableRef
-from include.lake_datasets import dataset_of
 from include.lake_outages import outages
 from include.quarantine import HELD, RELEASED, TABLE, Settlement, read_quarantine, settlements
 from include.snapshots import take_snapshot
@@ -120,7 +119,7 @@ def read_published(use_case: str, partition: str, table: str, lake: Lake) -> Pub
 
     delta = lake.open(use_case, lake_table(table))
     with outages(lake.root):
-        rows = dataset_of(delta, [partition]).to_table()
+        rows = lake.dataset(delta, [partition]).to_table()
     if rows.num_rows == 0:
         raise ConfigurationError(
             f"No {table} of {use_case} is published for {partition}; run {use_case}.ingest for it first"

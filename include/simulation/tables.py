@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from include.errors import ConfigurationError, NotFound
 from include.lake import FEATURE_SET_VERSION, PARTITION, Lake, TableRef
-from include.lake_datasets import dataset_of
 from include.lake_reading import one_hash
 from include.lake_writing import Replacement
 
@@ -53,7 +52,7 @@ class SharedTables:
         delta = self._lake.find(self._use_case, table)
         if delta is None:
             return
-        rows = dataset_of(delta).to_table()
+        rows = self._lake.dataset(delta).to_table()
         keys = rows["partition"].to_pandas().astype(str)
         for key, places in keys.groupby(keys).indices.items():
             yield str(key), rows.take(places)

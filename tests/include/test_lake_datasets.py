@@ -44,7 +44,7 @@ def test_the_rows_are_those_of_the_library_in_its_order(lake: Lake, chosen: list
     assert set(delta.metadata().partition_columns) == {"partition", "feature_set_version"}
     predicate = None if chosen is None else [("partition", "in", chosen)]
     expected = delta.to_pyarrow_dataset(file_pruning_predicate=predicate).to_table()
-    found = dataset_of(delta, chosen)
+    found = lake.dataset(delta, chosen)
     assert found.to_table().equals(expected)
     assert len(expected) == 4 * len(set(DAYS) & set(chosen or DAYS))
     assert found.to_table(filter=pa.compute.field("feature_set_version") == "one").num_rows * 2 == len(
@@ -54,13 +54,19 @@ def test_the_rows_are_those_of_the_library_in_its_order(lake: Lake, chosen: list
 
 def test_no_partitions_are_no_rows_of_the_same_columns(lake: Lake) -> None:
     delta = lake.open("uc", "features")
-    found = dataset_of(delta, []).to_table()
+    found = lake.dataset(delta, []).to_table()
     assert found.num_rows == 0
     assert found.schema == delta.to_pyarrow_dataset().schema
 
 
+def test_a_file_too_large_to_be_asked_for_whole_is_read_in_parts(lake: Lake, monkeypatch) -> None:
+    whole = lake.read("uc", "features")
+    monkeypatch.setattr("include.lake_datasets._WHOLE_BYTES", 1)
+    pd.testing.assert_frame_equal(lake.read("uc", "features"), whole)
+
+
 def test_only_the_files_of_the_partitions_are_opened(lake: Lake) -> None:
-    files = dataset_of(lake.open("uc", "features"), [DAYS[0]]).files
+    files = lake.dataset(lake.open("uc", "features"), [DAYS[0]]).files
     assert len(files) == 2
     assert all(f"partition={DAYS[0]}" in file for file in files)
 
@@ -73,4 +79,4 @@ def test_a_table_that_this_reader_cannot_read_is_refused(tmp_path: Path) -> None
         configuration={"delta.enableDeletionVectors": "true"},
     )
     with pytest.raises(DeltaProtocolError):
-        dataset_of(DeltaTable(tmp_path))
+        dataset_of(DeltaTable(tmp_path), {})

@@ -115,7 +115,7 @@ def test_the_tables_read_as_the_lake_reads_them(replayed):
 def test_every_question_that_a_stage_may_ask_is_answered(simulated, real):
     public = {name for name in dir(real) if not name.startswith("_")}
     # Built on the others, or of no use to a stage.
-    inherited = {"from_settings", "uri", "tagged_model", "write_partition", "version_tags"}
+    inherited = {"from_settings", "uri", "dataset", "tagged_model", "write_partition", "version_tags"}
     # Of maintenance, which a simulation has none of.
     inherited |= {"runs_before", "registered_runs", "discard_run"}
     own = {name for name in vars(simulated) if not name.startswith("_")}
