@@ -23,7 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # a version becomes part of a predic
 _COMMIT_ATTEMPTS = 16
 TABLE_SETTINGS = {
     # Without checkpoints a reader replays the whole log, and each day would cost more than the day before.
-    "delta.checkpointInterval": "16",
+    "delta.checkpointInterval": "8",
     # A training set is read again by its version; the log that names the version's files must not expire.
     "delta.logRetentionDuration": "interval 36500 days",
     # Statistics of all columns, not of the first 32 only: `value_counts` answers from them.

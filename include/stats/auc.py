@@ -76,8 +76,7 @@ def auc_with_variance(y: ArrayLike, score: ArrayLike, blocks: ArrayLike | None =
         ValueError: lengths differ, labels other than 0 and 1, fewer than two rows or blocks of a class, NaN.
 
     Sources: DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44; Sun & Xu (2014), IEEE Signal Processing
-        Letters
-    21, for the midranks; with blocks Obuchowski (1997), Biometrics 53.
+        Letters 21, for the midranks; with blocks Obuchowski (1997), Biometrics 53.
 
     >>> auc_with_variance([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]).auc
     0.75
