@@ -18,8 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from cli import services
+from cli.environment import airflow_environment, airflow_home
 from cli.ports import free_ports
-from include.settings import PROJECT_ROOT
+from include.settings import PROJECT_ROOT, Settings
+from tests.sharing import shared
 
 _PORTS = tuple(
     f"{part}.{port}" for part in ("master", "volume", "filer", "s3") for port in ("port", "port.grpc")
@@ -170,6 +175,19 @@ def postgres_server() -> Iterator[str]:
             server.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def prepare_metadata(factory: pytest.TempPathFactory, settings: Settings) -> None:
+    """Give an installation Airflow's empty metadata database; the first who asks makes it for all."""
+
+    def fill(folder: Path) -> None:
+        made = Settings(_env_file=None, home=folder)
+        services._migrate(made, airflow_environment(made, api_port=1, execution_port=2))
+
+    made = Settings(_env_file=None, home=shared(factory, "airflow-metadata", fill))
+    airflow_home(settings).mkdir(parents=True)
+    for name in ("airflow.db", "migrated"):
+        shutil.copyfile(airflow_home(made) / name, airflow_home(settings) / name)
 
 
 def new_database(url: str) -> str:

@@ -19,6 +19,7 @@ from include.ledger import Ledger
 from include.settings import PROJECT_ROOT, Settings
 from include.use_case import UseCase
 from include.workspace import Workspace
+from tests.servers import prepare_metadata
 
 FLIGHTS = PROJECT_ROOT / "include" / "use_cases" / "flights"
 FIRST, LAST = "2013-01-01", "2013-03-10"
@@ -77,6 +78,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         _env_file=None, home=home / "airlock", use_cases_dir=use_cases, airflow_port=0, mlflow_port=0
     )
     land_flights(settings.landing, FIRST, LAST)
+    prepare_metadata(tmp_path_factory, settings)
     with services.running(settings) as running, AirflowApi.of(settings, running.airflow_url) as api:
         api.wait_for_dags(
             [f"{name}.{stage}" for name in ("flights", "live") for stage in STAGES], timeout=180

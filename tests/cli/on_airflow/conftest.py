@@ -16,6 +16,7 @@ from cli.airflow_api import AirflowApi
 from cli.services import Plan, Running
 from include.settings import Settings
 from tests.cli.on_airflow.approval_fixture import write_trainings
+from tests.servers import prepare_metadata
 
 # Two DAGs like ours: a partitioned schedule, and one that follows its asset by partition.
 TOYS = '''
@@ -92,6 +93,7 @@ def toy_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def toy_airflow(toy_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = write_dags(tmp_path_factory.mktemp("toys"))
     write_trainings(folder, toy_settings)
+    prepare_metadata(tmp_path_factory, toy_settings)
     plan = Plan(
         mlflow=False,
         dags_folder=folder,
