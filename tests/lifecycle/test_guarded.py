@@ -23,7 +23,6 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from cli import services
 from cli.airflow_api import AirflowApi
 from cli.credentials import ROLES, passwords_file
 from cli.health import WITHOUT_TLS
@@ -33,7 +32,7 @@ from include.settings import PROJECT_ROOT, Settings
 from tests.cli.lifecycle_fixture import BROKEN, Installation, filled, set_aside
 from tests.runbook import Procedure, carry_out, procedures
 from tests.security.test_secrets import CANARY, planted
-from tests.servers import prepare_metadata
+from tests.servers import running_airflow
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
@@ -156,8 +155,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             privacy_key=SecretStr(CANARY * 3),
             alert_webhook_url=SecretStr(f"http://127.0.0.1:{receiver.server_port}/{CANARY}"),
         )
-        prepare_metadata(tmp_path_factory, settings)
-        with services.running(settings, Plan(mlflow=False)) as running:
+        with running_airflow(tmp_path_factory, settings, Plan(mlflow=False)) as running:
             found = Guarded(settings, running.airflow_url, lived, receiver.got, names)  # type: ignore[attr-defined]
             with found.api("admin") as api:
                 api.wait_for_dags(

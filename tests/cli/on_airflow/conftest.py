@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from cli import services
 from cli.airflow_api import AirflowApi
 from cli.services import Plan, Running
 from include.settings import Settings
 from tests.cli.on_airflow.approval_fixture import write_trainings
-from tests.servers import prepare_metadata
+from tests.servers import running_airflow
 
 # Two DAGs like ours: a partitioned schedule, and one that follows its asset by partition.
 TOYS = '''
@@ -93,13 +92,12 @@ def toy_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def toy_airflow(toy_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = write_dags(tmp_path_factory.mktemp("toys"))
     write_trainings(folder, toy_settings)
-    prepare_metadata(tmp_path_factory, toy_settings)
     plan = Plan(
         mlflow=False,
         dags_folder=folder,
         paused_at_creation=False,
     )
-    with services.running(toy_settings, plan) as running:
+    with running_airflow(tmp_path_factory, toy_settings, plan) as running:
         yield running
 
 
