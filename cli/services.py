@@ -24,6 +24,7 @@ import httpx
 
 from cli import processes, records
 from cli.environment import airflow_environment, airflow_home, base_environment
+from cli.health import WITHOUT_TLS
 from cli.ports import free_ports, is_free
 from cli.processes import Process
 from cli.records import Running
@@ -218,7 +219,7 @@ class _Start:
 
 def _answers_well(url: str, *, triggerer: bool) -> bool:
     try:
-        response = httpx.get(url, timeout=30, trust_env=False)
+        response = httpx.get(url, timeout=30, trust_env=False, verify=WITHOUT_TLS)
     except httpx.TransportError:
         return False
     if response.is_error:

@@ -17,9 +17,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import pytest
+
+from cli import services
+from cli.environment import airflow_environment, airflow_home
 from cli.ports import free_ports
-from include.settings import PROJECT_ROOT
+from cli.records import Running
+from cli.services import Plan
+from include.settings import PROJECT_ROOT, Settings
+from tests.sharing import shared
 
 _PORTS = tuple(
     f"{part}.{port}" for part in ("master", "volume", "filer", "s3") for port in ("port", "port.grpc")
@@ -170,6 +178,37 @@ def postgres_server() -> Iterator[str]:
             server.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running_airflow(
+    factory: pytest.TempPathFactory, settings: Settings, plan: Plan | None = None
+) -> Iterator[Running]:
+    """Run an installation's servers as `services.running` does, with less work that no test looks at.
+
+    Airflow's empty metadata database is made by the first who asks, for all workers, and an idle scheduler
+    looks half as often whether there is something to do.
+    """
+
+    def fill(folder: Path) -> None:
+        made = Settings(_env_file=None, home=folder)
+        services._migrate(made, airflow_environment(made, api_port=1, execution_port=2))
+
+    made = Settings(_env_file=None, home=shared(factory, "airflow-metadata", fill))
+    airflow_home(settings).mkdir(parents=True)
+    for name in ("airflow.db", "migrated"):
+        shutil.copyfile(airflow_home(made) / name, airflow_home(settings) / name)
+
+    def calmer(*arguments: Any, **named: Any) -> dict[str, str]:
+        idle = {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5"}
+        return airflow_environment(*arguments, **named) | idle
+
+    with patch("cli.services.airflow_environment", calmer):
+        running = services.start(settings, plan)
+    try:
+        yield running
+    finally:
+        services.stop(settings, grace=5)
 
 
 def new_database(url: str) -> str:

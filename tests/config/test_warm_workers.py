@@ -1,4 +1,7 @@
-"""Task processes find the heavy libraries in memory; whoever forks no tasks never loads them."""
+"""Who forks tasks loads the heavy libraries; whoever forks none never does.
+
+What tasks find in memory is asked on a running Airflow, in tests/cli/on_airflow/test_warm_workers.py.
+"""
 
 from __future__ import annotations
 
@@ -6,45 +9,16 @@ import json
 import os
 import subprocess
 import sys
-import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from pydantic import SecretStr
 
-from cli import services
-from cli.airflow_api import AirflowApi
 from cli.environment import airflow_environment
-from cli.services import Plan, Running
 from include.settings import Settings
 
 HEAVY = {"pandas", "sklearn", "mlflow", "great_expectations", "evidently", "deltalake", "scipy", "pyarrow"}
-
-# A task process executes the file before the operator: its first line sees what was there at the start.
-TOY = """
-import sys; at_start = sorted(sys.modules)
-from datetime import datetime, timezone
-
-from airflow.sdk import DAG, BaseOperator
-
-
-class Report(BaseOperator):
-    def execute(self, context):
-        import gc
-        import os
-        import psutil
-
-        parents = [parent.pid for parent in psutil.Process().parents()]
-        return {"modules": at_start, "parents": parents, "pid": os.getpid(), "frozen": gc.get_freeze_count()}
-
-
-with DAG("toy.report", schedule=None, start_date=datetime(2013, 1, 1, tzinfo=timezone.utc)):
-    Report(task_id="report")
-"""
 
 # Run as programs of Airflow's would be, one after the other: their arguments, then what is imported.
 PROBE = """
@@ -60,81 +34,6 @@ for arguments in {programs}:
     found.append([sorted(sys.modules), before, state(), sorted(airflow_local_settings.__all__)])
 print(json.dumps(found))
 """
-
-
-@dataclass(frozen=True)
-class Warm:
-    """A running Airflow with warm workers, and what a task in it has reported."""
-
-    settings: Settings
-    running: Running
-    report: dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    folder = tmp_path_factory.mktemp("warm")
-    (folder / "dags").mkdir()
-    (folder / "dags" / "toy.py").write_text(textwrap.dedent(TOY), encoding="utf-8")
-    settings = Settings(_env_file=None, home=folder / "home", airflow_port=0, task_slots=1)
-    plan = Plan(mlflow=False, dags_folder=folder / "dags", paused_at_creation=False)
-    with (
-        services.running(settings, plan) as running,
-        AirflowApi.of(settings, running.airflow_url) as api,
-    ):
-        api.wait_for_dags({"toy.report"}, timeout=120)
-        run = api.wait_for_run("toy.report", api.trigger("toy.report").run_id)
-        assert run.state == "success"
-        yield Warm(settings, running, api.xcom("toy.report", run.run_id, "report"))
-
-
-@pytest.mark.servers
-def test_a_task_process_finds_the_libraries_and_our_modules(warm: Warm) -> None:
-    modules = set(warm.report["modules"])
-    assert modules >= HEAVY
-    assert modules >= {"include.ledger", "include.lake", "airlock.declaration", "airlock.operators.ingestion"}
-    assert "jinja2.ext" in modules
-    assert not [name for name in modules if name.startswith("include.use_cases.")]
-
-
-@pytest.mark.servers
-def test_the_task_process_descends_from_the_scheduler_which_is_hidden_from_the_collector(warm: Warm) -> None:
-    scheduler = warm.running.process("scheduler").pid
-    worker, parent, *_ = warm.report["parents"]
-    assert parent == scheduler
-    # As `python -m airflow scheduler`: the package is imported before there is a main program.
-    assert psutil.Process(scheduler).cmdline()[1:4] == ["-m", "airflow", "scheduler"]
-    assert "great_expectations.expectations" in warm.report["modules"]
-    assert worker in {child.pid for child in psutil.Process(scheduler).children()}
-    assert warm.report["frozen"] > 100_000
-
-
-@pytest.mark.servers
-def test_only_the_scheduler_has_loaded_them(warm: Warm) -> None:
-    holders = {
-        process.name
-        for process in warm.running.processes
-        for member in process.members()
-        if any("/sklearn/" in mapped.path or "/deltalake/" in mapped.path for mapped in member.memory_maps())
-    }
-    assert holders == {"scheduler"}
-
-
-@pytest.mark.servers
-def test_a_command_of_airflow_stays_light(warm: Warm) -> None:
-    code = (
-        "import atexit, sys\n"
-        "sys.argv = ['airflow', 'dags', 'list', '--output', 'json']\n"
-        f"atexit.register(lambda: print('heavy:', sorted(set({sorted(HEAVY)!r}) & set(sys.modules))))\n"
-        "from airflow.__main__ import main\n"
-        "main()\n"
-    )
-    environment = airflow_environment(warm.settings, api_port=1, execution_port=2)
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    assert "toy.report" in done.stdout
-    assert done.stdout.splitlines()[-1] == "heavy: []"
 
 
 def probe(settings: Settings, *programs: tuple[str, ...], **folders: Path) -> list[list[Any]]:
@@ -164,10 +63,12 @@ LIGHT = [
 ]
 
 
-def test_who_forks_no_tasks_loads_nothing(settings: Settings) -> None:
-    for arguments, (modules, *_) in zip(LIGHT, probe(settings, *LIGHT), strict=True):
+def test_who_forks_nothing_loads_nothing(settings: Settings) -> None:
+    for arguments, (modules, before, after, _) in zip(LIGHT, probe(settings, *LIGHT), strict=True):
         assert not HEAVY & set(modules), arguments
         assert "include.warmup" not in modules, arguments
+        assert "airlock.operators.ingestion" not in modules, arguments
+        assert after == before, arguments
 
 
 def test_who_forks_a_parser_for_each_file_loads_what_our_files_import_and_nothing_heavy(

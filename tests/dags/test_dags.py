@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,58 +31,88 @@ STAGES = ("ingest", "features", "score", "monitor", "train")
 BY_HAND = ("rollback", "quarantine", "rebuild_features")
 EXPECTED = {"airlock.maintenance", *(f"flights.{stage}" for stage in (*STAGES, *BY_HAND))}
 
+# As the DAG processor does it: Airflow is imported once, and each parse is a process forked from that.
 SCRIPT = """
-import json, sys, warnings
+import json, os, sys, warnings
 warnings.simplefilter("error")
 from airflow.dag_processing.dagbag import DagBag
+folder, heavy = sys.argv[1], json.loads(sys.argv[2])
 before = set(sys.modules)
-bag = DagBag(sys.argv[1])
-heavy = [name for name in json.loads(sys.argv[2]) if name in set(sys.modules) - before]
-dags = {
-    dag.dag_id: {
-        "schedule": type(dag.timetable).__name__,
-        "catchup": dag.catchup,
-        "max_active_runs": dag.max_active_runs,
-        "owner": dag.owner,
-        "tags": sorted(dag.tags),
-        "doc": dag.doc_md or "",
-        "end": dag.end_date.isoformat() if dag.end_date else None,
-        "edges": sorted([task.task_id, after] for task in dag.tasks for after in task.downstream_task_ids),
-        "outlets": sorted(outlet.name for task in dag.tasks for outlet in task.outlets),
-        "policies": sorted({type(task.retry_policy).__name__ for task in dag.tasks}),
-        "priorities": sorted({(task.priority_weight, str(task.weight_rule)) for task in dag.tasks}),
-        "file": dag.fileloc.rsplit("/", 1)[-1],
+
+def parse(environment):
+    os.environ.update(environment)
+    bag = DagBag(folder)
+    dags = {
+        dag.dag_id: {
+            "schedule": type(dag.timetable).__name__,
+            "catchup": dag.catchup,
+            "max_active_runs": dag.max_active_runs,
+            "owner": dag.owner,
+            "tags": sorted(dag.tags),
+            "doc": dag.doc_md or "",
+            "end": dag.end_date.isoformat() if dag.end_date else None,
+            "edges": sorted([one.task_id, after] for one in dag.tasks for after in one.downstream_task_ids),
+            "outlets": sorted(outlet.name for task in dag.tasks for outlet in task.outlets),
+            "policies": sorted({type(task.retry_policy).__name__ for task in dag.tasks}),
+            "priorities": sorted({(task.priority_weight, str(task.weight_rule)) for task in dag.tasks}),
+            "file": dag.fileloc.rsplit("/", 1)[-1],
+        }
+        for dag in bag.dags.values()
     }
-    for dag in bag.dags.values()
-}
-print(json.dumps({"errors": bag.import_errors, "heavy": heavy, "dags": dags}))
+    imported = [name for name in heavy if name in set(sys.modules) - before]
+    print(json.dumps({"errors": bag.import_errors, "heavy": imported, "dags": dags}), flush=True)
+
+for line in sys.stdin:
+    if os.fork() == 0:
+        try:
+            parse(json.loads(line))
+            os._exit(0)
+        finally:
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+    _, status = os.wait()
+    if status:
+        sys.exit("the parse failed")
 """
 
+Parse = Callable[..., dict[str, Any]]
 
-def parse(home: Path, **environment: str) -> dict:
-    """Parse the DAG folder in a process of its own, as the DAG processor does."""
-    done = subprocess.run(
+
+@pytest.fixture(scope="module")
+def parse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parse]:
+    """Return what parses the DAG folder, with variables that are set before."""
+    with subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(PROJECT_ROOT / "dags"), json.dumps(HEAVY)],
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        check=False,
         env={
             **os.environ,
-            "AIRFLOW_HOME": str(home / "airflow"),
+            "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
             "PYTHONPATH": f"{PROJECT_ROOT}:{PROJECT_ROOT / 'plugins'}",
-            **environment,
         },
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    ) as parser:
+        assert parser.stdin is not None
+        assert parser.stdout is not None
+        asked, answered = parser.stdin, parser.stdout
+
+        def found(**environment: str) -> dict[str, Any]:
+            asked.write(json.dumps(environment) + "\n")
+            asked.flush()
+            answer = next((line for line in answered if line.startswith("{")), None)
+            assert answer is not None, "the parse failed: see what it wrote"
+            return dict(json.loads(answer))
+
+        yield found
+        asked.close()
 
 
 @pytest.fixture(scope="module")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    return parse(tmp_path_factory.mktemp("parse"))
+def parsed(parse: Parse) -> dict:
+    return parse()
 
 
 def test_exactly_the_expected_dags_parse_without_errors_or_warnings(parsed: dict) -> None:
@@ -140,11 +172,13 @@ def test_nothing_is_promoted_before_it_is_evaluated(parsed: dict) -> None:
     assert parsed["dags"]["flights.train"]["edges"] == [["evaluate", "promote"], ["train", "evaluate"]]
 
 
-def test_a_person_stands_between_evaluation_and_promotion_where_one_is_asked(tmp_path: Path) -> None:
+def test_a_person_stands_between_evaluation_and_promotion_where_one_is_asked(
+    parse: Parse, tmp_path: Path
+) -> None:
     folder = tmp_path / "use_cases"
     asked = "promotion:\n  approval: {approvers: [ada, grace], timeout_hours: 48}\n\nevaluation:\n  gates:"
     copy_use_case(folder, "careful", **{"evaluation:\n  gates:": asked})
-    found = parse(tmp_path, AIRLOCK_USE_CASES_DIR=str(folder))
+    found = parse(AIRLOCK_USE_CASES_DIR=str(folder))
     assert found["errors"] == {}
     assert found["dags"]["careful.train"]["edges"] == [
         ["approve", "promote"],
@@ -184,22 +218,21 @@ def copy_use_case(folder: Path, name: str, **changes: str) -> None:
     )
 
 
-def test_one_broken_use_case_is_one_import_error_and_hides_no_other(tmp_path: Path) -> None:
+def test_one_broken_use_case_is_one_import_error_and_hides_no_other(parse: Parse, tmp_path: Path) -> None:
     folder = tmp_path / "use_cases"
     copy_use_case(folder, "sound")
     copy_use_case(folder, "broken", **{"roc_auc, min": "roc_auck, min"})
-    found = parse(tmp_path, AIRLOCK_USE_CASES_DIR=str(folder))
+    found = parse(AIRLOCK_USE_CASES_DIR=str(folder))
     assert set(found["dags"]) == {"airlock.maintenance", *(f"sound.{stage}" for stage in (*STAGES, *BY_HAND))}
     (error,) = found["errors"].values()
     assert "use_case.yaml: evaluation.gates[0].metric: 'roc_auck' is not possible" in error
 
 
-def test_a_task_start_reads_only_its_own_use_case(tmp_path: Path) -> None:
+def test_a_task_start_reads_only_its_own_use_case(parse: Parse, tmp_path: Path) -> None:
     folder = tmp_path / "use_cases"
     for name in ("one", "two"):
         copy_use_case(folder, name)
     found = parse(
-        tmp_path,
         AIRLOCK_USE_CASES_DIR=str(folder),
         _AIRFLOW_PARSING_CONTEXT_DAG_ID="two.score",
         _AIRFLOW_PARSING_CONTEXT_TASK_ID="score",
@@ -208,9 +241,11 @@ def test_a_task_start_reads_only_its_own_use_case(tmp_path: Path) -> None:
     assert not any(dag_id.startswith("one.") for dag_id in found["dags"])
 
 
-def test_ingestion_is_one_task_and_waits_only_where_that_is_declared(parsed: dict, tmp_path: Path) -> None:
+def test_ingestion_is_one_task_and_waits_only_where_that_is_declared(
+    parse: Parse, parsed: dict, tmp_path: Path
+) -> None:
     assert parsed["dags"]["flights.ingest"]["edges"] == []
     copy_use_case(tmp_path / "use_cases", "patient", **{"source:": "source:\n  wait: {timeout_minutes: 5}"})
-    found = parse(tmp_path, AIRLOCK_USE_CASES_DIR=str(tmp_path / "use_cases"))
+    found = parse(AIRLOCK_USE_CASES_DIR=str(tmp_path / "use_cases"))
     assert found["errors"] == {}
     assert found["dags"]["patient.ingest"]["edges"] == [["wait_for_files", "ingest"]]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from cli import services
 from cli.airflow_answers import DagRun
 from cli.airflow_api import AirflowApi
 from cli.landing import land_flights
@@ -19,6 +18,7 @@ from include.ledger import Ledger
 from include.settings import PROJECT_ROOT, Settings
 from include.use_case import UseCase
 from include.workspace import Workspace
+from tests.servers import running_airflow
 
 FLIGHTS = PROJECT_ROOT / "include" / "use_cases" / "flights"
 FIRST, LAST = "2013-01-01", "2013-03-10"
@@ -77,7 +77,10 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         _env_file=None, home=home / "airlock", use_cases_dir=use_cases, airflow_port=0, mlflow_port=0
     )
     land_flights(settings.landing, FIRST, LAST)
-    with services.running(settings) as running, AirflowApi.of(settings, running.airflow_url) as api:
+    with (
+        running_airflow(tmp_path_factory, settings) as running,
+        AirflowApi.of(settings, running.airflow_url) as api,
+    ):
         api.wait_for_dags(
             [f"{name}.{stage}" for name in ("flights", "live") for stage in STAGES], timeout=180
         )

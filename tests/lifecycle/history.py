@@ -40,7 +40,9 @@ def live(installation: Installation, week: Week) -> None:
     replay = Replay(installation.api, installation.flights, installation.workspace, lambda progress: None)
     for through, group in groupby(week.days, THROUGH_AIRFLOW.__contains__):
         if through:
-            replay.days(Week(tuple(group)))
+            # Five lists of runs every second would cost as much as a day itself.
+            with patch("cli.demo.replay._POLL_SECONDS", 3.0):
+                replay.days(Week(tuple(group)))
         else:
             _without_airflow(installation, [*group], train=week in TRAINED and not through_airflow)
     if week in TRAINED and through_airflow:

@@ -23,15 +23,16 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from cli import services
 from cli.airflow_api import AirflowApi
 from cli.credentials import ROLES, passwords_file
+from cli.health import WITHOUT_TLS
 from cli.services import Plan
 from include.ledger import Ledger
 from include.settings import PROJECT_ROOT, Settings
 from tests.cli.lifecycle_fixture import BROKEN, Installation, filled, set_aside
 from tests.runbook import Procedure, carry_out, procedures
 from tests.security.test_secrets import CANARY, planted
+from tests.servers import running_airflow
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
@@ -80,6 +81,7 @@ class Guarded:
             json=body,
             headers={"Authorization": f"Bearer {self.token(role)}"},
             trust_env=False,
+            verify=WITHOUT_TLS,
             timeout=60,
         )
 
@@ -153,7 +155,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             privacy_key=SecretStr(CANARY * 3),
             alert_webhook_url=SecretStr(f"http://127.0.0.1:{receiver.server_port}/{CANARY}"),
         )
-        with services.running(settings, Plan(mlflow=False)) as running:
+        with running_airflow(tmp_path_factory, settings, Plan(mlflow=False)) as running:
             found = Guarded(settings, running.airflow_url, lived, receiver.got, names)  # type: ignore[attr-defined]
             with found.api("admin") as api:
                 api.wait_for_dags(

@@ -102,6 +102,8 @@ def lived(spread: Topology, alone: Workspace) -> Iterator[Lived]:
         for name, value in spread.client_environment().items():
             if name.startswith("AWS_"):
                 patch.setenv(name, value)
+        # Five lists of runs every second would cost as much as a day itself.
+        patch.setattr("cli.demo.replay._POLL_SECONDS", 3.0)
         workspace = Workspace(spread.client())
         for key in alone.landing.list():
             workspace.landing.put(key, alone.landing.get(key))

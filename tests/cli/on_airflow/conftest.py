@@ -1,22 +1,21 @@
-"""A running Airflow for the tests of the command line: its own home, its own DAGs, no warm workers.
+"""A running Airflow for the tests of the command line and of warm workers: its own home, its own DAGs.
 
 The files that use it run in one worker (`tests/conftest.py`), so that it is started once.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from cli import services
 from cli.airflow_api import AirflowApi
 from cli.services import Plan, Running
 from include.settings import Settings
 from tests.cli.on_airflow.approval_fixture import write_trainings
+from tests.servers import running_airflow
 
 # Two DAGs like ours: a partitioned schedule, and one that follows its asset by partition.
 TOYS = '''
@@ -48,10 +47,32 @@ with DAG("toy.endless", schedule=cron, is_paused_upon_creation=True, **common):
     Step(task_id="work")
 '''
 
+# A task process executes the file before the operator: its first line sees what was there at the start.
+REPORT = """
+import sys; at_start = sorted(sys.modules)
+from datetime import datetime, timezone
 
-def write_dags(folder: Path, source: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "toys.py").write_text(textwrap.dedent(source), encoding="utf-8")
+from airflow.sdk import DAG, BaseOperator
+
+
+class Report(BaseOperator):
+    def execute(self, context):
+        import gc
+        import os
+        import psutil
+
+        parents = [parent.pid for parent in psutil.Process().parents()]
+        return {"modules": at_start, "parents": parents, "pid": os.getpid(), "frozen": gc.get_freeze_count()}
+
+
+with DAG("warm.report", schedule=None, start_date=datetime(2013, 1, 1, tzinfo=timezone.utc)):
+    Report(task_id="report")
+"""
+
+
+def write_dags(folder: Path) -> Path:
+    for name, source in (("toys", TOYS), ("report", REPORT)):
+        (folder / f"{name}.py").write_text(source.lstrip(), encoding="utf-8")
     return folder
 
 
@@ -64,20 +85,19 @@ def toy_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         use_cases_dir=base / "use_cases",
         airflow_port=0,
         airflow_password=SecretStr("as chosen"),
-        warm_workers=False,
     )
 
 
 @pytest.fixture(scope="package")
 def toy_airflow(toy_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    folder = write_dags(tmp_path_factory.mktemp("toys"), TOYS)
+    folder = write_dags(tmp_path_factory.mktemp("toys"))
     write_trainings(folder, toy_settings)
     plan = Plan(
         mlflow=False,
         dags_folder=folder,
         paused_at_creation=False,
     )
-    with services.running(toy_settings, plan) as running:
+    with running_airflow(tmp_path_factory, toy_settings, plan) as running:
         yield running
 
 

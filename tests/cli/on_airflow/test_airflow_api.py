@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
+import psutil
 import pytest
 from pydantic import SecretStr
 
@@ -161,17 +163,16 @@ def test_a_wait_in_vain_says_what_for(toy_api: AirflowApi) -> None:
 def test_airflow_listens_on_loopback_only_and_keeps_secrets_off_command_lines(
     toy_settings: Settings, toy_airflow: Running
 ) -> None:
-    members = [member for process in toy_airflow.processes for member in process.members()]
-    listening = {
-        connection.laddr.ip
-        for member in members
-        for connection in member.net_connections("inet")
-        if connection.status == "LISTEN"
-    }
+    listening, lines = set(), []
+    for member in (member for process in toy_airflow.processes for member in process.members()):
+        with suppress(psutil.NoSuchProcess):  # a task, or the parse of a file, that has ended meanwhile
+            lines.append(" ".join(member.cmdline()))
+            connections = member.net_connections("inet")
+            listening |= {one.laddr.ip for one in connections if one.status == "LISTEN"}
+    assert len(lines) >= len(toy_airflow.processes)
     assert listening == {"127.0.0.1"}
     folder = toy_settings.home / "secrets"
     secrets = [value for path in folder.iterdir() for value in json.loads(path.read_text()).values()]
-    lines = [" ".join(member.cmdline()) for member in members]
     logs = [path.read_text() for path in (toy_settings.home / "logs").iterdir()]
     assert len(secrets) == 4
     assert not [secret for secret in secrets if any(secret in text for text in lines + logs)]

@@ -12,12 +12,14 @@ import urllib.request
 import numpy as np
 import pytest
 
+from cli.environment import base_environment
 from include.champions import newest_champion
 from include.errors import ConfigurationError, GateRefused, GateUndecided, Outage
 from include.evaluation.stage import evaluate
 from include.feature_sets import load_features
 from include.features.stage import build
 from include.registry import CANDIDATE, CHAMPION, MODEL_TAG, Registry
+from include.settings import Settings
 from include.stats.auc import auc_with_variance, paired_auc_difference
 from include.training.stage import train
 from include.training_sets import read_labelled
@@ -261,8 +263,12 @@ class MlflowServer:
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
+        # As Airlock starts it: with its queue of jobs it would be several processes, each with all of MLflow.
+        environment = base_environment(Settings(_env_file=None, home=self.folder))
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
         while True:
             try:
                 urllib.request.urlopen(f"{self.address}/health").close()  # noqa: S310 -- our own server
