@@ -196,6 +196,10 @@ def test_a_report_and_a_decision_open_in_the_ui_for_those_who_may(installation: 
         for name in ("drift_id", "performance_id", "concept_id", "retraining_id"):
             assert f"/airlock/decisions/{health[name]}" in of_run
         assert f"/airlock/reports/{health['report']}" in of_run
+        beside = next(key for key in installation.workspace.reports.list() if "2013-02-12/drift-" in key)
+        drawn = client.get(f"/airlock/reports/{beside}", headers={"Authorization": f"Bearer {token}"}).text
+        assert "drawDashboard" in drawn
+        assert "<script src=" not in drawn, "it is whole: what it is drawn by is in it"
         hidden = client.get(
             "/airlock/reports/flights/..%2F../secrets", headers={"Authorization": f"Bearer {token}"}
         )
