@@ -31,6 +31,10 @@ class _Held(threading.local):
     def __init__(self) -> None:
         self.tables: dict[str, DeltaTable] = {}
 
+    def __reduce__(self) -> tuple[type[_Held], tuple[()]]:
+        # A lake that goes to another process, as Spark sends one to its workers, opens its tables there.
+        return _Held, ()
+
 
 class LakeReader:
     """All tables under one root, for reading.

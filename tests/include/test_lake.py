@@ -1,6 +1,7 @@
 """Delta tables in a folder and in a real S3 bucket: both pass the same battery."""
 
 import math
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -86,6 +87,13 @@ def test_the_newest_version_of_a_table_is_opened_once(table, monkeypatch):
     assert [lake.version("uc", "batches") for _ in range(3)] == [0, 0, 0]
     assert lake.partitions("uc", "batches") == lake.partitions("uc", "batches", version=0) == [DAY]
     assert opened == [None, 0]
+
+
+def test_a_lake_that_is_sent_to_another_process_opens_its_tables_there(table):
+    table.write(DAY, frame(1))
+    sent = pickle.loads(pickle.dumps(table.lake))  # noqa: S301 -- our own bytes
+    assert sent._held.tables == {}
+    assert sent.version("uc", "batches") == 0
 
 
 def test_a_table_that_cannot_be_brought_up_to_date_is_opened_anew(tmp_path):
