@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from functools import reduce
@@ -13,6 +12,7 @@ from include.errors import ConfigurationError, NotFound
 from include.hashing import digest
 from include.lake_datasets import dataset_of
 from include.lake_names import FEATURE_SET_VERSION, PARTITION, SIDE_TABLE_PREFIX, TABLES
+from include.lake_opening import OpenTables
 from include.lake_outages import outage, outages
 from include.storage import checked_key, is_s3
 
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
     from include.settings import Settings
-
-
-class _Held(threading.local):
-    """The tables that a thread holds open: two of them that use one object at once wait for each other."""
-
-    def __init__(self) -> None:
-        self.tables: dict[str, DeltaTable] = {}
-
-    def __reduce__(self) -> tuple[type[_Held], tuple[()]]:
-        # A lake that goes to another process, as Spark sends one to its workers, opens its tables there.
-        return _Held, ()
 
 
 class LakeReader:
@@ -47,7 +36,7 @@ class LakeReader:
     def __init__(self, root: str, storage_options: dict[str, str] | None = None) -> None:
         self.root = root.rstrip("/")
         self._options = storage_options or {}
-        self._held = _Held()
+        self._tables = OpenTables(self._options)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -77,8 +66,7 @@ class LakeReader:
     def find(self, use_case: str, table: str, version: int | None = None) -> DeltaTable | None:
         """Open a table, or return None when it was never written.
 
-        The newest version is opened once and then brought up to date, which takes two requests of a store
-        instead of thirty: it is one object for all in a thread who ask this lake for it, and moves on with
+        In its newest version it is one object for all in a thread who ask this lake for it, and moves on with
         the next of them.
 
         Raises:
@@ -88,27 +76,13 @@ class LakeReader:
 
         uri = self.uri(use_case, table)
         try:
-            return self._newest(uri) if version is None else self._at(uri, version)
+            return self._tables.newest(uri) if version is None else self._tables.at(uri, version)
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
             if version is None or isinstance(error, OSError):
                 raise outage(self.root, error) from error
             raise NotFound(f"Table {uri} has no version {version}; retention may have removed it") from error
-
-    def _newest(self, uri: str) -> DeltaTable:
-        delta = self._held.tables.pop(uri, None)
-        if delta is None:
-            delta = self._at(uri, None)
-        else:
-            delta.update_incremental()
-        self._held.tables[uri] = delta
-        return delta
-
-    def _at(self, uri: str, version: int | None) -> DeltaTable:
-        from deltalake import DeltaTable
-
-        return DeltaTable(uri, version=version, storage_options=self._options)
 
     def dataset(self, delta: DeltaTable, partitions: Collection[str] | None = None) -> ds.FileSystemDataset:
         """Return the rows of some partitions of an opened table, or of all, unread."""

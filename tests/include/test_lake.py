@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from include import partitions
 from include.errors import ArtefactCorrupted, ConfigurationError, NotFound, Outage
 from include.lake import AUDIT_COLUMNS, RELEASED_BY, TABLES, Lake, TableRef
+from include.lake_opening import OpenTables
 from include.storage import open_store
 
 DAY, NEXT = "2013-01-07", "2013-01-08"
@@ -79,9 +80,9 @@ def test_what_another_writes_is_seen_by_a_lake_that_holds_the_table_open(table):
 def test_the_newest_version_of_a_table_is_opened_once(table, monkeypatch):
     table.write(DAY, frame(1))
     opened = []
-    at = Lake._at
+    at = OpenTables.at
     monkeypatch.setattr(
-        Lake, "_at", lambda lake, uri, version: opened.append(version) or at(lake, uri, version)
+        OpenTables, "at", lambda tables, uri, version: opened.append(version) or at(tables, uri, version)
     )
     lake = Lake(table.lake.root, table.lake._options)
     assert [lake.version("uc", "batches") for _ in range(3)] == [0, 0, 0]
@@ -92,7 +93,7 @@ def test_the_newest_version_of_a_table_is_opened_once(table, monkeypatch):
 def test_a_lake_that_is_sent_to_another_process_opens_its_tables_there(table):
     table.write(DAY, frame(1))
     sent = pickle.loads(pickle.dumps(table.lake))  # noqa: S301 -- our own bytes
-    assert sent._held.tables == {}
+    assert sent._tables.held == {}
     assert sent.version("uc", "batches") == 0
 
 
