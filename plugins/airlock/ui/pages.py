@@ -132,7 +132,9 @@ def report(
     try:
         content = whole_page(workspace.reports, f"{use_case}/{partition}/{name}")
     except AirlockError as error:
-        raise HTTPException(404, "There is no such report") from error
+        raise HTTPException(
+            404, "There is no such report, or its script is gone until the next page is written"
+        ) from error
     return HTMLResponse(content.decode(), headers=_REPORT_HEADERS)
 
 

@@ -83,6 +83,12 @@ def test_the_figures_are_scikit_learns(case):
         assert this.metric(name)(label, score) == found[name]
 
 
+def test_an_auc_without_all_of_its_scores_is_refused():
+    scores = np.array([0.1, np.nan, 0.7])
+    with pytest.raises(ValueError, match="1 scores are missing"):
+        KINDS["binary"].metric("roc_auc")(np.array([0, 1, 1]), scores)
+
+
 def test_every_declared_metric_has_a_function_and_a_direction(case):
     this, label, score = case
     assert set(this.metrics(label, score)) == set(this.problem.directions)
