@@ -46,6 +46,7 @@ NEEDS = {
     "train": Need(2, 3072, 8192, 4096),
     "score": Need(1, 1024, 3072, 1024),
     "monitor": Need(1, 1536, 4096, 1024),
+    "report": Need(1, 1536, 4096, 1024),
     "quarantine": Need(0.5, 1024, 3072, 1024),
     "rollback": Need(0.5, 768, 1536, 1024),
     "default": Need(0.5, 768, 2048, 1024),

@@ -33,6 +33,7 @@ _PRELOADED = [
     "include.ingestion.stage",
     "include.ledger",
     "include.maintenance.stage",
+    "include.monitoring.reporting",
     "include.monitoring.stage",
     "include.promotion.rollback",
     "include.promotion.stage",

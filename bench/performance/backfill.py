@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import cpu_share
 from bench.performance.lifecycle import HISTORY, WEEKS, cpu_seconds
 from bench.performance.spread import landed_on
 from bench.table import Row, publish
@@ -34,8 +35,9 @@ from include.workspace import Workspace
 
 _DAYS = int(os.environ.get("DAYS", "40"))
 _SLOTS = int(os.environ.get("SLOTS", "1"))
+_SHARE = float(os.environ.get("WORKER_CPUS", "0"))
 _ORDER = (1, 2, 2, 1)
-_SECOND = "worker-2"
+_FIRST, _SECOND = "worker-1", "worker-2"
 _DAGS = [f"flights.{stage}" for stage in (*STAGES, "train")]
 
 
@@ -66,6 +68,9 @@ def _employ(made: Topology, workers: int) -> None:
         made.spawn(_SECOND)
         while not made.well(_SECOND):
             time.sleep(0.5)
+    if _SHARE:
+        for name in (_FIRST, _SECOND)[:workers]:
+            cpu_share.hold(name, _SHARE, made.running.process(name).members())
 
 
 @dataclass(frozen=True)

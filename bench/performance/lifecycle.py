@@ -83,15 +83,16 @@ def bare_day(settings: Settings, day: str) -> dict[str, float]:
     from include.errors import GateRefused, NothingToDo
     from include.features.stage import build
     from include.ingestion.stage import ingest
+    from include.monitoring.reporting import publish_report
     from include.monitoring.stage import monitor
     from include.scoring.stage import score
 
     used: dict[str, float] = {}
-    for name, stage in zip(STAGES, (ingest, build, score, monitor), strict=True):
+    for name, stage in zip(STAGES, (ingest, build, score, monitor, publish_report), strict=True):
         # Every task opens its own stores, and so does every call here.
         started, workspace = time.process_time(), Workspace(settings)
         use_case = workspace.use_case("flights")
-        actor = {} if stage is score else {"actor": "bench"}
+        actor = {} if stage in {score, publish_report} else {"actor": "bench"}
         try:
             stage(use_case, day, workspace=workspace, **actor)  # type: ignore[operator]
         except (NothingToDo, GateRefused):

@@ -26,8 +26,8 @@ from cli.credentials import password_of
 from cli.demo import view
 from cli.demo.calendar import FIRST_DAY, Week, weeks_from
 from cli.demo.memory import PeakMemory
-from cli.demo.replay import STAGES, Replay
 from cli.demo.replay import Progress as WeekProgress
+from cli.demo.replay import Replay, stages_of
 from cli.records import Running
 from include.settings import Settings, get_settings
 from include.workspace import Workspace
@@ -145,7 +145,8 @@ def _start(settings: Settings, weeks: list[Week], console: Console) -> Running:
         running = services.start(settings, plan, report=status.update)
         status.update("Airflow reads the DAGs")
         with AirflowApi.of(settings, running.airflow_url) as api:
-            api.wait_for_dags([f"{USE_CASE}.{stage}" for stage in (*STAGES, "train")], timeout=120)
+            stages = stages_of(workspace.use_case(USE_CASE))
+            api.wait_for_dags([f"{USE_CASE}.{stage}" for stage in (*stages, "train")], timeout=120)
     return running
 
 
@@ -156,6 +157,7 @@ def _replay(settings: Settings, running: Running, weeks: list[Week], console: Co
     # The tasks reach MLflow through its server; so must the summary, which compares the two records.
     workspace = Workspace(settings.model_copy(update={"mlflow_tracking_uri": running.mlflow_url}))
     use_case = workspace.use_case(USE_CASE)
+    stages = stages_of(use_case)
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -165,9 +167,9 @@ def _replay(settings: Settings, running: Running, weeks: list[Week], console: Co
     )
     with Progress(*columns, console=console) as bars, AirflowApi.of(settings, running.airflow_url) as api:
         days = sum(len(week.days) for week in weeks)
-        tasks = {stage: bars.add_task(stage, total=days) for stage in STAGES}
+        tasks = {stage: bars.add_task(stage, total=days) for stage in stages}
         trained = bars.add_task("train", total=len(weeks))
-        before = dict.fromkeys(STAGES, 0)
+        before = dict.fromkeys(stages, 0)
 
         def show(progress: WeekProgress) -> None:
             for stage, task in tasks.items():
@@ -177,7 +179,7 @@ def _replay(settings: Settings, running: Running, weeks: list[Week], console: Co
         replay = Replay(api, use_case, workspace, show)
         for week in weeks:
             replay.week(week)
-            for stage in STAGES:
+            for stage in stages:
                 before[stage] += len(week.days)
             bars.advance(trained)
             bars.console.print(view.week_line(week, find(use_case, weeks, workspace)))

@@ -16,11 +16,17 @@ from include.errors import Outage
 from include.use_case import UseCase
 from include.workspace import Workspace
 
-STAGES = ("ingest", "features", "score", "monitor")
+STAGES = ("ingest", "features", "score", "monitor", "report")
+_REPORT = "report"
 _POLL_SECONDS = 1.0
 _WEEK_SECONDS = 1800
 # Clocks of two machines differ, and a change is visible a moment after its time.
 _OVERLAP = timedelta(seconds=30)
+
+
+def stages_of(use_case: UseCase) -> list[str]:
+    """Return the stages that a partition of a use case goes through by itself, in order."""
+    return [stage for stage in STAGES if stage != _REPORT or use_case.monitoring.report]
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class Replay:
     ) -> None:
         self._api = api
         self._use_case = use_case
+        self._stages = stages_of(use_case)
         self._workspace = workspace
         self._report = report
 
@@ -62,7 +69,7 @@ class Replay:
         first, last = partitions.parse(week.days[0]), partitions.parse(week.days[-1])
         backfill = self._api.create_backfill(ingest, first, last)
         deadline = time.monotonic() + _WEEK_SECONDS
-        runs = _Runs(self._api, self._use_case.name, week.days)
+        runs = _Runs(self._api, self._use_case.name, self._stages, week.days)
         while waiting_for := self._pending(week, runs):
             if time.monotonic() > deadline:
                 raise Outage(
@@ -77,7 +84,7 @@ class Replay:
         done = {stage: {day for day, run in found.items() if run.finished} for stage, found in runs.items()}
         pending = ""
         expected = set(week.days)
-        for stage in STAGES:
+        for stage in self._stages:
             missing = sorted(expected - done[stage])
             if missing and not pending:
                 pending = f"{stage} of {missing[0]}"
@@ -95,7 +102,7 @@ class Replay:
 
     def _train(self, week: Week) -> None:
         train = f"{self._use_case.name}.train"
-        done = dict.fromkeys(STAGES, len(week.days))
+        done = dict.fromkeys(self._stages, len(week.days))
         self._report(Progress(week, done, f"the training as of {week.as_of}"))
         run = self._api.trigger(train, conf={"as_of": week.as_of, "reason": "weekly replay"})
         self._api.wait_for_run(train, run.run_id, timeout=_WEEK_SECONDS)
@@ -107,12 +114,14 @@ class _Runs:
     A server with months of history is asked for them once, and from then on for what has changed.
     """
 
-    def __init__(self, api: AirflowApi, use_case: str, days: Collection[str]) -> None:
+    def __init__(
+        self, api: AirflowApi, use_case: str, stages: Collection[str], days: Collection[str]
+    ) -> None:
         self._api = api
         self._use_case = use_case
         self._days = days
         # Runs keep the place in which they were first seen: the newest stays last, whichever changes.
-        self._found: dict[str, dict[str, dict[str, DagRun]]] = {stage: {} for stage in STAGES}
+        self._found: dict[str, dict[str, dict[str, DagRun]]] = {stage: {} for stage in stages}
         self._asked: datetime | None = None
 
     def now(self) -> dict[str, dict[str, DagRun]]:

@@ -28,20 +28,25 @@ _ESTIMATE_ALPHA = 0.1
 _PROFILE_COLUMNS = ["partition", "column", "count", "nulls", "quantiles", "categories", "mean"]
 
 
-def judge_drift(watched: Watched) -> tuple[Decision, Drifts]:
-    """Judge the drift of the features; return it with what it rests on."""
+def read_drifts(watched: Watched) -> Drifts:
+    """Rank how far the features of the partition, and the columns of its batch, lie from the days before."""
     policy = watched.use_case.monitoring.drift
     profiles = read_profiles(watched, "feature_profiles", watched.champion.feature_set_version)
-    known = _known_days(watched)
-    found = drift.drift_rank(_of_the_day(profiles, watched), watched.partition, policy, known)
+    found = drift.drift_rank(_of_the_day(profiles, watched), watched.partition, policy, _known_days(watched))
+    return Drifts(features=found, raw=raw_drift(watched), profiles=profiles)
+
+
+def judge_drift(watched: Watched, found: DriftRank) -> Decision:
+    """Judge the drift of the features."""
+    policy = watched.use_case.monitoring.drift
     samples = drift.compare_samples(
         watched.reference.sample, watched.rows, watched.features, policy, watched.use_case.training.seed
     )
-    evidence = drift.evidence_of(found, known_day=watched.partition in known, samples=samples)
-    decision = watched.record(
+    known = watched.partition in _known_days(watched)
+    evidence = drift.evidence_of(found, known_day=known, samples=samples)
+    return watched.record(
         gate=drift.GATE, ruling=drift.check(evidence, policy), evidence=evidence, policy=policy
     )
-    return decision, Drifts(features=found, raw=raw_drift(watched), profiles=profiles)
 
 
 def _of_the_day(profiles: pd.DataFrame, watched: Watched) -> pd.DataFrame:

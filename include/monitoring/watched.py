@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from include import partitions
+from include.champions import Champion, champion_at
 from include.decisions import Decision, Ruling, Subject, decide
+from include.errors import NotFound, NothingToDo
+from include.feature_sets import FeatureSet, load_feature_sets
 from include.lake import ROW_KEY
 from include.monitoring.reference import Reference, read_reference
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from include.champions import Champion
-    from include.feature_sets import FeatureSet
     from include.use_case import UseCase
     from include.workspace import Workspace
 
@@ -84,3 +85,35 @@ class Watched:
                 data_refs=[f"{subject.use_case}/predictions/{about}"],
             )
         )
+
+
+def watch(use_case: UseCase, partition: str, *, actor: str, workspace: Workspace) -> Watched:
+    """Return a partition with what was scored in it and the champion that scored it.
+
+    Raises:
+        NothingToDo: the partition was not scored, because there was no champion.
+        NotFound: there was one, but the partition was not scored.
+    """
+    partitions.parse(partition)
+    name = use_case.name
+    champion = champion_at(workspace.ledger, name, partition)
+    if champion is None:
+        raise NothingToDo(f"{name} had no champion on {partition}, so there is nothing to watch")
+    scored = workspace.lake.read(name, "predictions", partitions=[partition])
+    if scored.empty:
+        raise NotFound(f"{name} has no predictions for {partition}; run {name}.score for it first")
+    return Watched(
+        use_case=use_case,
+        partition=partition,
+        actor=actor,
+        champion=champion,
+        features=_known_to(champion, use_case, workspace),
+        predictions=scored,
+        workspace=workspace,
+    )
+
+
+def _known_to(champion: Champion, use_case: UseCase, workspace: Workspace) -> FeatureSet:
+    """Return the definitions that the champion learned from; today's where its own are gone."""
+    found = load_feature_sets(use_case, workspace.settings)
+    return found.get(champion.feature_set_version, next(iter(found.values())))

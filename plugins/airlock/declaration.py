@@ -23,17 +23,21 @@ if TYPE_CHECKING:
 KEY_FORMAT = "%Y-%m-%d"
 # Which task takes a slot that is free. What is under way comes to its end before new days begin: otherwise
 # the ingestion of a backfill runs ahead, and its monitoring, whose days go in order, is left to one worker at
-# the end. What a person asks for does not wait behind a backfill.
+# the end. Pages, which go in no order, fill what is left. What a person asks for does not wait behind a
+# backfill.
 PRIORITIES = {
-    "ingest": 1,
-    "rebuild_features": 1,
-    "features": 2,
-    "score": 3,
-    "monitor": 4,
-    "train": 5,
+    "report": 1,
+    "ingest": 2,
+    "rebuild_features": 2,
+    "features": 3,
+    "score": 4,
+    "monitor": 5,
+    "train": 6,
     "quarantine": 10,
     "rollback": 10,
 }
+# Of a stage whose days rest on nothing that the days before it do.
+SIDE_BY_SIDE = {"max_active_runs": 4}
 MAINTENANCE_DAG_ID = "airlock.maintenance"
 
 # A store that is away raises `Outage`, also where a proxy says 404: tests/include/test_behind_a_proxy.py.

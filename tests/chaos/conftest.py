@@ -78,6 +78,8 @@ class Undisturbed:
             copied_from=[one.workspace for one in (self.first, self.live, *copied_from)],
         )
         assert not found, "\n".join(found)
+        drawn = [[*one.workspace.reports.list(f"{USE_CASE}/")] for one in (expected, disturbed)]
+        assert sorted(drawn[0]) == sorted(drawn[1]), "reports"
 
     def _do(self, stage: str) -> None:
         do(str(self.live.home), str(self.live.use_cases), stage)

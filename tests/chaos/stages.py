@@ -70,6 +70,15 @@ def _monitor(workspace: Workspace) -> None:
     monitor(workspace.use_case(USE_CASE), DAY, actor="schedule", workspace=workspace)
 
 
+def _report(workspace: Workspace) -> None:
+    from include.monitoring.reporting import publish_report
+
+    # Pages take a second each, so the installation declares none.
+    use_case = workspace.use_case(USE_CASE)
+    wanted = use_case.monitoring.model_copy(update={"report": True})
+    publish_report(use_case.model_copy(update={"monitoring": wanted}), DAY, workspace=workspace)
+
+
 def _train(workspace: Workspace) -> str:
     from include.training.stage import train
 
@@ -145,6 +154,7 @@ WORKS: dict[str, Callable[[Workspace], object]] = {
     "features": _features,
     "score": _score,
     "monitor": _monitor,
+    "report": _report,
     "train": _train,
     "evaluate": _evaluate,
     "promote": _promote,

@@ -23,7 +23,18 @@ from tests.servers import new_database
 pytestmark = pytest.mark.timeout(3600 if WHOLE else 300)
 
 TURNS = 12 if WHOLE else 1
-TWICE = ("ingest", "features", "score", "monitor", "train", "evaluate", "promote", "release", "rebuild")
+TWICE = (
+    "ingest",
+    "features",
+    "score",
+    "monitor",
+    "report",
+    "train",
+    "evaluate",
+    "promote",
+    "release",
+    "rebuild",
+)
 _WRITERS, _EACH = 32, 3
 _GAP = 0.4  # seconds by which one of two works may be ahead
 

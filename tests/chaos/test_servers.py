@@ -26,7 +26,7 @@ from cli import topology
 from cli.airflow_answers import DagRun
 from cli.airflow_api import AirflowApi
 from cli.demo.calendar import Week
-from cli.demo.replay import STAGES, Replay
+from cli.demo.replay import Replay, stages_of
 from cli.landing import land_flights
 from cli.topology import SERVERS, Topology
 from include import partitions
@@ -133,7 +133,7 @@ class OnCall:
         return self.api.trigger(f"flights.{dag}", partition_key=partition, conf=conf).run_id
 
     def day_is_through(self, day: str) -> bool:
-        runs = [self._runs(stage, day) for stage in STAGES]
+        runs = [self._runs(stage, day) for stage in stages_of(self.workspace.use_case("flights"))]
         return all(found and found[-1].state == "success" for found in runs)
 
     def _runs(self, stage: str, day: str) -> list[DagRun]:
@@ -200,7 +200,7 @@ def on_call(spread: Topology, undisturbed: Workspace) -> Iterator[OnCall]:
         for key in undisturbed.landing.list():
             workspace.landing.put(key, undisturbed.landing.get(key))
         with AirflowApi.of(spread.client(), spread.running.airflow_url) as api:
-            dags = [f"flights.{stage}" for stage in (*STAGES, "train")]
+            dags = [f"flights.{stage}" for stage in (*stages_of(workspace.use_case("flights")), "train")]
             api.wait_for_dags(dags, timeout=180)
             for dag in dags:
                 api.set_paused(dag, False)

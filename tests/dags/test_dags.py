@@ -26,7 +26,8 @@ HEAVY = (
     "boto3",
 )
 
-STAGES = ("ingest", "features", "score", "monitor", "train")
+IN_ORDER = ("ingest", "features", "score", "monitor", "train")
+STAGES = (*IN_ORDER, "report")
 # Started by a person only, so it has no schedule and no place in the order of partitions.
 BY_HAND = ("rollback", "quarantine", "rebuild_features")
 EXPECTED = {"airlock.maintenance", *(f"flights.{stage}" for stage in (*STAGES, *BY_HAND))}
@@ -140,17 +141,18 @@ def test_every_dag_tells_the_person_on_call_what_to_do(parsed: dict, dag_id: str
         ("features", "PartitionedAssetTimetable", "flights.features"),
         ("score", "PartitionedAssetTimetable", "flights.predictions"),
         ("monitor", "PartitionedAssetTimetable", "flights.health"),
+        ("report", "PartitionedAssetTimetable", None),
         ("train", "CronPartitionTimetable", "flights.champion"),
     ],
 )
-def test_stages_meet_in_assets(parsed: dict, stage: str, schedule: str, outlet: str) -> None:
+def test_stages_meet_in_assets(parsed: dict, stage: str, schedule: str, outlet: str | None) -> None:
     dag = parsed["dags"][f"flights.{stage}"]
     assert dag["schedule"] == schedule
-    assert dag["outlets"] == [outlet]
+    assert dag["outlets"] == [outlet] * (outlet is not None)
     assert dag["file"] == f"{stage}.py"
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", IN_ORDER)
 def test_partitions_are_worked_on_in_order_and_history_is_never_caught_up(parsed: dict, stage: str) -> None:
     # The checks of a day rest on the days before it; and unpausing must not start a year of runs.
     dag = parsed["dags"][f"flights.{stage}"]
@@ -159,11 +161,31 @@ def test_partitions_are_worked_on_in_order_and_history_is_never_caught_up(parsed
     assert dag["end"].startswith("2014-01-01")
 
 
+def test_pages_are_drawn_beside_each_other_where_pages_are_wanted(
+    parsed: dict, parse: Parse, tmp_path: Path
+) -> None:
+    # No page rests on another, and monitoring must not wait for them.
+    assert parsed["dags"]["flights.report"]["max_active_runs"] > 1
+    folder = tmp_path / "use_cases"
+    copy_use_case(folder, "plain", **{"\nmonitoring:\n": "\nmonitoring:\n  report: false\n"})
+    found = parse(AIRLOCK_USE_CASES_DIR=str(folder))
+    assert found["errors"] == {}
+    assert "plain.monitor" in found["dags"]
+    assert "plain.report" not in found["dags"]
+
+
 def test_what_is_under_way_ends_before_new_days_begin(parsed: dict) -> None:
     given = {stage: parsed["dags"][f"flights.{stage}"]["priorities"] for stage in (*STAGES, *BY_HAND)}
     assert {rule for priorities in given.values() for _, rule in priorities} == {"absolute"}
     weight = {stage: weight for stage, ((weight, _),) in given.items()}
-    assert weight["ingest"] < weight["features"] < weight["score"] < weight["monitor"] < weight["train"]
+    assert (
+        weight["report"]
+        < weight["ingest"]
+        < weight["features"]
+        < weight["score"]
+        < weight["monitor"]
+        < weight["train"]
+    )
     assert min(weight["rollback"], weight["quarantine"]) > weight["train"]
 
 

@@ -22,7 +22,7 @@ from tests.servers import running_airflow
 
 FLIGHTS = PROJECT_ROOT / "include" / "use_cases" / "flights"
 FIRST, LAST = "2013-01-01", "2013-03-10"
-STAGES = ("ingest", "features", "score", "monitor", "train")
+STAGES = ("ingest", "features", "score", "monitor", "report", "train")
 
 
 @dataclass

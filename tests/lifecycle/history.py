@@ -53,5 +53,8 @@ def _without_airflow(installation: Installation, days: Sequence[str], *, train: 
     import_quietly(LIBRARIES)
     # As Airlock starts every process: sums of several threads differ in their last bits. Nobody opens the
     # pages of these days, and Evidently's are a third of a day's work.
-    with threadpool_limits(1), patch("include.monitoring.stage.render_report", return_value=b"<html></html>"):
+    with (
+        threadpool_limits(1),
+        patch("include.monitoring.reporting.render_report", return_value=b"<html></html>"),
+    ):
         bare(installation.workspace.settings, [days], train=train)

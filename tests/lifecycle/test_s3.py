@@ -9,6 +9,7 @@ import pytest
 
 from include import partitions
 from include.champions import champions_of
+from include.monitoring.reporting import publish_report
 from include.monitoring.stage import monitor
 from include.settings import Settings
 from include.warmup import LIBRARIES, import_quietly
@@ -53,4 +54,5 @@ def test_a_lifecycle_on_s3_equals_one_on_a_folder(
     reporting = use_case.monitoring.model_copy(update={"report": True})
     use_case = use_case.model_copy(update={"monitoring": reporting})
     health = monitor(use_case, LAST, actor="schedule", workspace=there)
+    assert publish_report(use_case, LAST, workspace=there) == health.report
     assert there.reports.exists(health.report)

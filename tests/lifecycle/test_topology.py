@@ -26,7 +26,7 @@ from cli import topology
 from cli.airflow_api import AirflowApi
 from cli.components import S3, component_of
 from cli.demo.calendar import Week
-from cli.demo.replay import STAGES, Replay
+from cli.demo.replay import Replay, stages_of
 from cli.landing import land_flights
 from cli.topology import Topology
 from include import partitions
@@ -108,7 +108,7 @@ def lived(spread: Topology, alone: Workspace) -> Iterator[Lived]:
         for key in alone.landing.list():
             workspace.landing.put(key, alone.landing.get(key))
         with AirflowApi.of(spread.client(), spread.running.airflow_url) as api:
-            dags = [f"flights.{stage}" for stage in (*STAGES, "train")]
+            dags = [f"flights.{stage}" for stage in (*stages_of(workspace.use_case("flights")), "train")]
             api.wait_for_dags(dags, timeout=180)
             for dag in dags:
                 api.set_paused(dag, False)

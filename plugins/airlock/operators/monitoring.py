@@ -1,4 +1,4 @@
-"""Monitoring: from predictions to verdicts, and to the training that they order."""
+"""Monitoring: from predictions to verdicts, to the training that they order and to the page on them."""
 
 from __future__ import annotations
 
@@ -45,6 +45,21 @@ class MonitorPartitionOperator(AirlockOperator):
             context["ti"].xcom_push(key="return_value", value=references)
             raise DownstreamTasksSkipped(tasks=sorted(self.downstream_task_ids))  # type: ignore[no-untyped-call]
         return references
+
+
+class PublishReportOperator(AirlockOperator):
+    """Draw the page of the run's partition from the verdicts that monitoring recorded on it."""
+
+    stage = "report"
+
+    operator_extra_links = (ReportLink(),)
+
+    reads = ("feature_profiles", "predictions", "features")
+
+    def step(self, context: Context, use_case: UseCase, workspace: Workspace) -> dict[str, Any]:
+        from include.monitoring.reporting import publish_report
+
+        return {"report": publish_report(use_case, partition_of(context), workspace=workspace)}
 
 
 class OrderTrainingOperator(BaseOperator):

@@ -133,7 +133,9 @@ def report(
         content = whole_page(workspace.reports, f"{use_case}/{partition}/{name}")
     except AirlockError as error:
         raise HTTPException(
-            404, "There is no such report, or its script is gone until the next page is written"
+            404,
+            "There is no such report. It may not be drawn yet: look at <use case>.report. Or its script is "
+            "gone until the next page is written",
         ) from error
     return HTMLResponse(content.decode(), headers=_REPORT_HEADERS)
 

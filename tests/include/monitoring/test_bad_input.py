@@ -10,7 +10,8 @@ from include import partitions
 from include.champions import champion_at
 from include.monitoring import judging
 from include.monitoring.reference import Reference, read_reference
-from include.monitoring.stage import _watched, monitor
+from include.monitoring.stage import monitor
+from include.monitoring.watched import watch
 from include.stats.profile import profile_frame
 
 DAY = "2013-01-20"
@@ -169,7 +170,7 @@ def test_a_column_gone_is_named(championed, flying, monkeypatch):
     kept = read_reference(championed.registry, champion.model)
     with_more = Reference(**{**vars(kept), "profile": {**kept.profile, "altitude": kept.profile["distance"]}})
     monkeypatch.setattr("include.monitoring.watched.read_reference", lambda *_: with_more)
-    found = _watched(flying, DAY, "tests", championed)
+    found = watch(flying, DAY, actor="tests", workspace=championed)
     monkeypatch.setattr(type(found.features), "names", property(lambda self: [*kept.profile, "altitude"]))
     decision = judging.judge_quality(found)
     assert "features gone: altitude" in " ".join(decision.reasons)

@@ -10,6 +10,7 @@ from include.champions import newest_champion
 from include.errors import ConfigurationError, NotFound, NothingToDo
 from include.lake import Lake
 from include.monitoring import drift
+from include.monitoring.reporting import publish_report
 from include.monitoring.stage import monitor
 from include.page_libraries import whole_page
 
@@ -144,9 +145,13 @@ def test_drift_is_judged_and_published_by_column(championed, flying, changed):
     assert rows.set_index("name")["value"]["drift.magnitude"] == found.max()
 
 
-def test_the_report_is_stored_once(championed, flying, changed):
+def test_the_report_is_drawn_from_the_recorded_verdicts_and_stored_once(championed, flying, changed):
     with_report = changed(flying, SHORT | {"monitoring.report": True})
     health = watched(championed, with_report)
+    assert not championed.reports.exists(health.report)  # no verdict waits for a picture
+    decisions = championed.ledger.verify()
+    assert publish_report(with_report, DAY, workspace=championed) == health.report
+    assert championed.ledger.verify() == decisions
     path = championed.settings.home / "lake" / "_reports" / health.report
     content, written = path.read_bytes(), path.stat().st_mtime_ns
     assert health.report.startswith(f"flights/{DAY}/monitor-")
@@ -163,9 +168,35 @@ def test_the_report_is_stored_once(championed, flying, changed):
     tag = championed.registry.run(champion.run_id).data.tags["airlock.monitor_report"]
     assert tag == f"{DAY} {championed.reports.address(health.report)}"
     assert watched(championed, with_report).report == health.report
+    assert publish_report(with_report, DAY, workspace=championed) == health.report
     assert (path.read_bytes(), path.stat().st_mtime_ns) == (content, written)
     assert len([key for key in championed.reports.list() if key.startswith("flights/")]) == 2
     assert watched(championed, flying).report == ""
+
+
+def test_a_watch_with_other_verdicts_has_another_report(championed, flying, changed):
+    with_report = changed(flying, SHORT | {"monitoring.report": True})
+    before = watched(championed, with_report)
+    publish_report(with_report, DAY, workspace=championed)
+    write_labels(championed, partitions.span("2013-01-15", "2013-01-19"), turned=True)
+    after = watched(championed, with_report)
+    assert after.report != before.report
+    assert publish_report(with_report, DAY, workspace=championed) == after.report
+    said = [championed.reports.get(health.report) for health in (before, after)]
+    assert [after.performance_id[:12].encode() in page for page in said] == [False, True]
+
+
+def test_there_is_no_report_without_verdicts_or_where_none_is_wanted(championed, flying, changed):
+    with_report = changed(flying, SHORT | {"monitoring.report": True})
+    with pytest.raises(
+        NotFound, match=r"no verdict of quality, drift, .* on 2013-01-20; run flights\.monitor"
+    ):
+        publish_report(with_report, DAY, workspace=championed)
+    with pytest.raises(NothingToDo, match=r"monitoring\.report: false"):
+        publish_report(flying, DAY, workspace=championed)
+    with pytest.raises(NothingToDo, match="no champion on 2013-01-02"):
+        publish_report(with_report, "2013-01-02", workspace=championed)
+    assert [key for key in championed.reports.list() if key.startswith("flights/2013")] == []
 
 
 # What there is nothing to watch of
