@@ -77,6 +77,7 @@ class DriftEvidence(BaseModel):
         magnitude: largest surprise of a column; None with too little history.
         columns: the 50 most surprising columns, the most surprising first.
         history: earlier magnitudes that it is ranked in.
+        past: those magnitudes by partition; empty in older evidence.
         known_day: whether the calendar names the day, so that it has no comparable ones.
         samples: the two-sample rule: what moved and how surely; None without a reference.
     """
@@ -87,6 +88,7 @@ class DriftEvidence(BaseModel):
     magnitude: float | None
     columns: dict[str, ColumnDrift]
     history: int
+    past: dict[str, float] = {}
     p_value: float | None
     known_day: bool = False
     samples: Samples | None = None
@@ -209,6 +211,7 @@ def evidence_of(
             name: ColumnDrift(**asdict(moved)) for name, moved in list(found.columns.items())[:_KEPT_COLUMNS]
         },
         history=found.history,
+        past=found.past,
         p_value=found.p_value,
         known_day=known_day,
         samples=samples,

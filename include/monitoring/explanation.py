@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
@@ -15,32 +14,11 @@ from include.stats.distance import quantile_distance
 from include.stats.profile import OTHER
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from include.monitoring.watched import Watched
-    from include.stats.drift import DriftRank
 
 _NULLS = " (nulls)"
 _EXPLAINED = 5
 _SCORE_MOVED = 0.2  # standard deviations; Cohen's (1988) small effect
-
-
-@dataclass(frozen=True)
-class Drifts:
-    """How far the features of a partition moved, and the columns of its batch.
-
-    Attributes:
-        profiles: feature profiles, those of the partition among them.
-    """
-
-    features: DriftRank
-    raw: DriftRank
-    profiles: pd.DataFrame
-
-    def today(self, partition: str) -> dict[str, dict[str, Any]]:
-        """Return the profiles of the partition by column."""
-        rows = self.profiles[self.profiles["partition"] == partition].to_dict(orient="records")
-        return {str(row["column"]): {str(name): value for name, value in row.items()} for row in rows}
 
 
 class Moved(BaseModel):
@@ -63,7 +41,11 @@ class Moved(BaseModel):
 
 
 class Explanation(BaseModel):
-    """A drift in sentences: what moved, what the predictions did, what the labels say."""
+    """A drift in sentences: what moved, what the predictions did, what the labels say.
+
+    Attributes:
+        raw: columns of the batch as it came, by the figures of the ingestion gate.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -90,35 +72,42 @@ def _with_importance(moved: Moved) -> str:
     return f"{moved.text} (feature {moved.rank} by importance, {moved.importance:+.4f} loss without it)"
 
 
-def explain(watched: Watched, verdicts: Mapping[str, Decision], drifts: Drifts) -> Explanation:
+def explain(watched: Watched, verdicts: Mapping[str, Decision]) -> Explanation:
     """Put the verdicts on a partition into words.
 
     Args:
         watched: the partition.
         verdicts: by gate; drift, performance and concept among them.
-        drifts: what they rest on.
     """
     drifted = verdicts["drift"]
     return Explanation(
         headline=f"Drift of {watched.partition}: {drifted.verdict.value}. {drifted.reasons[0]}",
-        moved=_moved(watched, drifts.features, drifts.today(watched.partition)),
+        moved=_moved(watched, most_moved(drifted)[:_EXPLAINED]),
         predictions=_predictions(watched),
         labels=_labels(verdicts["performance"], verdicts["concept"]),
-        raw=[
-            f"{name} moved {moved.distance:.3f}, usually {moved.usual:.3f}"
-            for name, moved in list(drifts.raw.columns.items())[:_EXPLAINED]
-        ],
+        raw=_raw(watched.raw_drift),
     )
 
 
-def _moved(watched: Watched, found: DriftRank, today: dict[str, dict[str, Any]]) -> list[Moved]:
+def most_moved(drifted: Decision) -> list[tuple[str, float]]:
+    """Return the columns of a decision on drift with their surprise, the most surprising first."""
+    columns = drifted.evidence["columns"].items()
+    return sorted(((name, moved["surprise"]) for name, moved in columns), key=lambda item: -item[1])
+
+
+def _raw(drifted: Mapping[str, Any]) -> list[str]:
+    columns = sorted(drifted.get("columns", {}).items(), key=lambda item: -item[1])
+    return [f"{name} stands out by {surprise:.1f}" for name, surprise in columns[:_EXPLAINED]]
+
+
+def _moved(watched: Watched, columns: Sequence[tuple[str, float]]) -> list[Moved]:
     importance = watched.reference.importance
     ranked = sorted(importance, key=lambda name: -importance[name])
     units = {feature.name: feature.unit for feature in watched.features.features}
     moved = []
-    for name, drift in list(found.columns.items())[:_EXPLAINED]:
+    for name, surprise in columns:
         column = name.removesuffix(_NULLS)
-        before, now = watched.reference.profile.get(column), today.get(column)
+        before, now = watched.reference.profile.get(column), watched.profiles.get(column)
         text = "moved, but the champion keeps no reference of it"
         if before and now:
             text = (
@@ -128,7 +117,7 @@ def _moved(watched: Watched, found: DriftRank, today: dict[str, dict[str, Any]])
             Moved(
                 column=name,
                 text=f"{column}: {text}",
-                surprise=drift.surprise,
+                surprise=surprise,
                 importance=importance.get(column),
                 rank=ranked.index(column) + 1 if column in ranked else None,
             )

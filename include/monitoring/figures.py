@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,7 +15,6 @@ from include.monitoring.explanation import score_shift
 
 if TYPE_CHECKING:
     from include.decisions import Decision
-    from include.monitoring.explanation import Drifts
     from include.monitoring.watched import Watched
 
 _SYSTEM = "system."
@@ -28,7 +27,6 @@ def publish_figures(
     watched: Watched,
     verdicts: Mapping[str, Decision],
     settled: Mapping[str, Decision],
-    drifts: Drifts,
     *,
     started: float,
 ) -> TableRef:
@@ -41,12 +39,11 @@ def publish_figures(
         watched: the partition.
         verdicts: on it, by gate.
         settled: how partitions turned out, by partition.
-        drifts: how far its columns moved.
         started: `time.monotonic()` at the start of the watch.
     """
     figures = [
         *_prediction_figures(watched),
-        *_drift_figures(verdicts["drift"], drifts),
+        *_drift_figures(verdicts["drift"], watched.raw_drift),
         *_concept_figures(verdicts["concept"]),
         *_estimated_figures(verdicts["performance"]),
     ]
@@ -67,7 +64,7 @@ def _prediction_figures(watched: Watched) -> list[Figure]:
     return found if shift is None else [*found, ("predictions.shift", "", shift)]
 
 
-def _drift_figures(drifted: Decision, drifts: Drifts) -> list[Figure]:
+def _drift_figures(drifted: Decision, raw: Mapping[str, Any]) -> list[Figure]:
     evidence = drifted.evidence
     found = [("drift.surprise", name, moved["surprise"]) for name, moved in evidence["columns"].items()]
     found += [("drift.distance", name, moved["distance"]) for name, moved in evidence["columns"].items()]
@@ -76,9 +73,9 @@ def _drift_figures(drifted: Decision, drifts: Drifts) -> list[Figure]:
         found.append(("drift.p_value", "", evidence["p_value"]))
     if evidence["samples"] is not None:
         found.append(("drift.samples_p_value", "", evidence["samples"]["p_value"]))
-    if drifts.raw.magnitude is not None and drifts.raw.p_value is not None:
-        found.append(("raw_drift.magnitude", "", drifts.raw.magnitude))
-        found.append(("raw_drift.p_value", "", drifts.raw.p_value))
+    found += [
+        (f"raw_drift.{name}", "", raw[name]) for name in ("magnitude", "p_value") if raw.get(name) is not None
+    ]
     return found
 
 

@@ -12,7 +12,6 @@ from include import partitions
 from include.decisions import Decision
 from include.lake import LABEL, PARTITION
 from include.monitoring import concept, drift, performance, quality
-from include.monitoring.explanation import Drifts
 from include.monitoring.labelled import Labelled, newest_labelled, read_labelled
 from include.problems import kind_of
 from include.stats.estimated import estimate, expected_auc, expected_log_loss
@@ -22,28 +21,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from include.monitoring.watched import Watched
-    from include.stats.drift import DriftRank
 
 _ESTIMATE_ALPHA = 0.1
-_PROFILE_COLUMNS = ["partition", "column", "count", "nulls", "quantiles", "categories", "mean"]
 
 
-def read_drifts(watched: Watched) -> Drifts:
-    """Rank how far the features of the partition, and the columns of its batch, lie from the days before."""
-    policy = watched.use_case.monitoring.drift
-    profiles = read_profiles(watched, "feature_profiles", watched.champion.feature_set_version)
-    found = drift.drift_rank(_of_the_day(profiles, watched), watched.partition, policy, _known_days(watched))
-    return Drifts(features=found, raw=raw_drift(watched), profiles=profiles)
-
-
-def judge_drift(watched: Watched, found: DriftRank) -> Decision:
+def judge_drift(watched: Watched) -> Decision:
     """Judge the drift of the features."""
     policy = watched.use_case.monitoring.drift
+    known = _known_days(watched)
+    found = drift.drift_rank(_of_the_day(_read_profiles(watched), watched), watched.partition, policy, known)
     samples = drift.compare_samples(
         watched.reference.sample, watched.rows, watched.features, policy, watched.use_case.training.seed
     )
-    known = watched.partition in _known_days(watched)
-    evidence = drift.evidence_of(found, known_day=known, samples=samples)
+    evidence = drift.evidence_of(found, known_day=watched.partition in known, samples=samples)
     return watched.record(
         gate=drift.GATE, ruling=drift.check(evidence, policy), evidence=evidence, policy=policy
     )
@@ -60,32 +50,24 @@ def _of_the_day(profiles: pd.DataFrame, watched: Watched) -> pd.DataFrame:
     return profiles if others.empty else others
 
 
-def raw_drift(watched: Watched) -> DriftRank:
-    """Rank the columns of the batch as it came. Figures only: one batch needs no second alarm."""
-    profiles = read_profiles(watched, "profiles")
-    return drift.drift_rank(
-        profiles, watched.partition, watched.use_case.monitoring.drift, _known_days(watched)
-    )
-
-
 def _known_days(watched: Watched) -> set[str]:
     return {partitions.key_of(day) for day in watched.use_case.monitoring.known_days}
 
 
-def read_profiles(watched: Watched, table: str, feature_set_version: str | None = None) -> pd.DataFrame:
-    """Read the profiles of the partition and of as many days before as drift may look back.
+def _read_profiles(watched: Watched) -> pd.DataFrame:
+    """Read the profiles of the features of the partition and of as many days before as drift may look back.
 
-    Those of features belong to a feature set; without rows of the champion's, nothing is comparable.
+    They belong to a feature set; without rows of the champion's, nothing is comparable.
     """
     needed = drift.days_needed(watched.use_case.monitoring.drift)
     days = partitions.span(partitions.shift(watched.partition, -needed), watched.partition)
     return watched.workspace.lake.read(
         watched.use_case.name,
-        table,
+        "feature_profiles",
         partitions=days,
-        columns=_PROFILE_COLUMNS,
+        columns=["partition", "column", "count", "nulls", "quantiles", "categories"],
         known_by=partitions.parse(watched.as_of),
-        feature_set_version=feature_set_version,
+        feature_set_version=watched.champion.feature_set_version,
     )
 
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from include.monitoring.explanation import Drifts, explain
+from include.monitoring.explanation import explain, most_moved
 from include.monitoring.picture import Series, draw
 
 if TYPE_CHECKING:
     from include.decisions import Decision
     from include.monitoring.watched import Watched
-    from include.stats.drift import DriftRank
 
 _DRAWN_COLUMNS = 3
 _NULLS = " (nulls)"
@@ -26,23 +25,22 @@ _STYLE = (
 )
 
 
-def render_page(watched: Watched, verdicts: Mapping[str, Decision], drifts: Drifts, evidently: str) -> bytes:
+def render_page(watched: Watched, verdicts: Mapping[str, Decision], evidently: str) -> bytes:
     """Render the page; it needs no other file.
 
     Args:
         watched: the partition.
         verdicts: by gate; drift, performance and concept among them.
-        drifts: what they rest on.
         evidently: file name of Evidently's report beside this page; empty where there is none.
     """
-    explanation = explain(watched, verdicts, drifts)
+    explanation = explain(watched, verdicts)
     title = f"{watched.use_case.name} {watched.partition}"
     rows = "".join(
         f'<tr><td>{escape(one.gate)}</td><td class="{one.verdict.value}">{one.verdict.value}</td>'
         f"<td>{'<br>'.join(escape(reason) for reason in one.reasons)}</td><td>{one.id[:12]}</td></tr>"
         for one in verdicts.values()
     )
-    picture = base64.b64encode(_picture(watched, verdicts, drifts)).decode()
+    picture = base64.b64encode(_picture(watched, verdicts)).decode()
     beside = (
         f'<p><a href="{escape(evidently)}">Evidently\'s report</a> compares at most 2,000 rows of the '
         "partition with the sample kept with the model; verdicts come from the rules above.</p>"
@@ -62,25 +60,25 @@ def render_page(watched: Watched, verdicts: Mapping[str, Decision], drifts: Drif
     ).encode()
 
 
-def _picture(watched: Watched, verdicts: Mapping[str, Decision], drifts: Drifts) -> bytes:
-    today = drifts.today(watched.partition)
-    kinds = watched.reference.profile
-    moved = dict.fromkeys(name.removesuffix(_NULLS) for name in drifts.features.columns)
+def _picture(watched: Watched, verdicts: Mapping[str, Decision]) -> bytes:
+    today, kinds = watched.profiles, watched.reference.profile
+    moved = dict.fromkeys(name.removesuffix(_NULLS) for name, _ in most_moved(verdicts["drift"]))
     units = {feature.name: f" ({feature.unit})" for feature in watched.features.features if feature.unit}
     columns = [
         (f"{name}{units.get(name, '')}", kinds[name], {**today[name], "kind": kinds[name]["kind"]})
         for name in moved
         if name in kinds and name in today
     ][:_DRAWN_COLUMNS]
-    return draw(columns, [_drift_series(watched, drifts.features), _loss_series(verdicts["performance"])])
+    series = [_drift_series(watched, verdicts["drift"]), _loss_series(verdicts["performance"])]
+    return draw(columns, series)
 
 
-def _drift_series(watched: Watched, found: DriftRank) -> Series:
+def _drift_series(watched: Watched, drifted: Decision) -> Series:
     alpha = watched.use_case.monitoring.drift.alpha
-    past = list(found.past.values())
-    values = dict(found.past)
-    if found.magnitude is not None:
-        values[watched.partition] = found.magnitude
+    values = dict(drifted.evidence.get("past", {}))
+    past = list(values.values())
+    if drifted.evidence["magnitude"] is not None:
+        values[watched.partition] = drifted.evidence["magnitude"]
     # The rank marks what lies above all but a share alpha of the past.
     upper = float(np.quantile(past, 1 - alpha, method="higher")) if past else None
     return Series("drift magnitude", values, upper)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from include.decisions import Decision
 from include.errors import NotFound, NothingToDo
 from include.hashing import digest
-from include.monitoring import concept, drift, judging, performance, quality
+from include.monitoring import concept, drift, performance, quality
 from include.monitoring.page import render_page
 from include.monitoring.report import libraries, render_report
 from include.monitoring.watched import Watched, watch
@@ -41,8 +41,7 @@ def publish_report(use_case: UseCase, partition: str, *, workspace: Workspace) -
     verdicts = _verdicts(watched)
     key = key_of_report(watched, verdicts)
     if not workspace.reports.exists(key):
-        page = render_page(watched, verdicts, judging.read_drifts(watched), _publish_evidently(watched))
-        workspace.reports.put(key, page)
+        workspace.reports.put(key, render_page(watched, verdicts, _publish_evidently(watched)))
     tags = {_REPORT_TAG: f"{partition} {workspace.reports.address(key)}"}
     workspace.registry.log_to_run(watched.champion.run_id, metrics={}, tags=tags)
     return key

@@ -48,14 +48,13 @@ def monitor(use_case: UseCase, partition: str, *, actor: str, workspace: Workspa
     started = time.monotonic()
     watched = watch(use_case, partition, actor=actor, workspace=workspace)
     quality = judging.judge_quality(watched)
-    drifts = judging.read_drifts(watched)
-    drifted = judging.judge_drift(watched, drifts.features)
+    drifted = judging.judge_drift(watched)
     window = judging.read_window(watched)
     performed = judging.judge_performance(watched, window)
     concept = judging.judge_concept(watched, window)
     verdicts = {one.gate: one for one in (quality, drifted, performed, concept)}
     settled = settle(watched)
-    metrics = publish_figures(watched, verdicts, settled, drifts, started=started)
+    metrics = publish_figures(watched, verdicts, settled, started=started)
     ordered = judge_after_partition(use_case, partition, actor=actor, workspace=workspace)
     return Health(
         drift_id=drifted.id,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from include.use_case import UseCase
     from include.workspace import Workspace
+
+_INGESTION = "ingestion"
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,31 @@ class Watched:
         version = self.champion.feature_set_version
         found = lake.read(name, "features", partitions=[self.partition], feature_set_version=version)
         return found.drop_duplicates(ROW_KEY).merge(self.scored[[ROW_KEY, "score"]], on=ROW_KEY)
+
+    @cached_property
+    def profiles(self) -> dict[str, dict[str, Any]]:
+        """The profiles of its features by column: `count`, `nulls`, `quantiles`, `categories`, `mean`."""
+        found = self.workspace.lake.read(
+            self.use_case.name,
+            "feature_profiles",
+            partitions=[self.partition],
+            columns=["column", "count", "nulls", "quantiles", "categories", "mean"],
+            feature_set_version=self.champion.feature_set_version,
+        )
+        rows = found.drop_duplicates("column").to_dict(orient="records")
+        return {str(row["column"]): {str(name): value for name, value in row.items()} for row in rows}
+
+    @cached_property
+    def raw_drift(self) -> Mapping[str, Any]:
+        """How far the columns of its batch lay from the days before, as the ingestion gate ranked them.
+
+        One batch needs no second ranking: see `include.ingestion.evidence.DriftResult`. Empty where there was
+        none.
+        """
+        found = self.workspace.ledger.find(
+            use_case=self.use_case.name, gate=_INGESTION, partition=self.partition, limit=1
+        )
+        return (found[0].evidence.get("drift") if found else None) or {}
 
     def record(
         self,

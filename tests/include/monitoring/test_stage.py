@@ -7,12 +7,15 @@ import pytest
 
 from include import partitions
 from include.champions import newest_champion
+from include.decisions import Ruling, Subject, decide
 from include.errors import ConfigurationError, NotFound, NothingToDo
+from include.ingestion.evidence import DriftResult, IngestionEvidence
 from include.lake import Lake
 from include.monitoring import drift
 from include.monitoring.reporting import publish_report
 from include.monitoring.stage import monitor
 from include.page_libraries import whole_page
+from include.stats.conformal import rank_p_value
 
 DAY = "2013-01-20"
 # A drift rule that three weeks are enough for.
@@ -137,12 +140,38 @@ def test_drift_is_judged_and_published_by_column(championed, flying, changed):
     decision = decision_of(championed, health.drift_id)
     assert decision.verdict.value in {"pass", "warn"}
     assert decision.evidence["history"] == 10
+    past = decision.evidence["past"]
+    assert [*past] == partitions.span("2013-01-10", "2013-01-19")
+    assert decision.evidence["p_value"] == rank_p_value(decision.evidence["magnitude"], [*past.values()])
     rows = championed.lake.read("flights", "metrics", partitions=[DAY])
     found = rows[rows["name"] == "drift.surprise"].set_index("subject")["value"]
     columns = decision.evidence["columns"]
     assert found.to_dict() == {name: moved["surprise"] for name, moved in columns.items()}
     assert {"carrier", "wind_speed", "wind_speed (nulls)"} <= set(found.index)
     assert rows.set_index("name")["value"]["drift.magnitude"] == found.max()
+
+
+def test_how_far_the_batch_moved_is_told_by_the_gate_that_let_it_in(championed, flying, changed):
+    with_report = changed(flying, {"monitoring.report": True})
+    ranked = DriftResult(magnitude=2.5, p_value=0.04, past=60, columns={"tailnum": 1.1, "origin": 2.5})
+    evidence = IngestionEvidence(files=[], rows=1, drift=ranked)
+    subject = Subject(use_case="flights", partition=DAY, as_of="2013-01-21", actor="tests")
+    ruling = Ruling(verdict="pass", reasons=["as usual"], rule="contract")
+    championed.ledger.append(
+        decide(
+            gate="ingestion",
+            subject=subject,
+            ruling=ruling,
+            evidence=evidence,
+            policy=flying.contract,
+            data_refs=[],
+        )
+    )
+    watched(championed, with_report)
+    rows = championed.lake.read("flights", "metrics", partitions=[DAY]).set_index("name")["value"]
+    assert (rows["raw_drift.magnitude"], rows["raw_drift.p_value"]) == (2.5, 0.04)
+    page = championed.reports.get(publish_report(with_report, DAY, workspace=championed))
+    assert b"<p>origin stands out by 2.5; tailnum stands out by 1.1</p>" in page
 
 
 def test_the_report_is_drawn_from_the_recorded_verdicts_and_stored_once(championed, flying, changed):
@@ -317,7 +346,6 @@ def test_only_a_bounded_number_of_days_is_asked_for(championed, flying, changed)
     bound = drift.days_needed(flying.monitoring.drift)
     (profiles,) = championed.lake.asked["feature_profiles"]
     assert profiles == partitions.span(partitions.shift(DAY, -bound), DAY)
-    (raw,) = championed.lake.asked["profiles"]
-    assert raw == profiles
+    assert "profiles" not in championed.lake.asked  # the ingestion gate has ranked the columns of the batch
     asked = max(len(days) for days in championed.lake.asked["predictions"])
     assert asked == len(partitions.span("2013-01-14", DAY)) < flying.monitoring.performance.window_days
