@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 _PERIOD_MICROSECONDS = 100_000
-# The controller of version 1 stands in a folder of its own, that of version 2 in the root.
+# Where the controller of version 1 stands, and the root of version 2.
 _V1, _V2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
 
 
@@ -28,8 +28,7 @@ def hold(name: str, cores: float, members: Iterable[psutil.Process]) -> None:
     Raises:
         OSError: this user may not make control groups, or the CPU controller is not there.
     """
-    quota = int(cores * _PERIOD_MICROSECONDS)
-    group = (_V1 if _V1.is_dir() else _V2) / f"airlock-bench-{name}"
+    group, quota = _group(name), int(cores * _PERIOD_MICROSECONDS)
     group.mkdir(exist_ok=True)
     if _V1.is_dir():
         (group / "cpu.cfs_period_us").write_text(str(_PERIOD_MICROSECONDS))
@@ -42,6 +41,9 @@ def hold(name: str, cores: float, members: Iterable[psutil.Process]) -> None:
 
 def release(name: str) -> None:
     """Remove a group whose processes have ended."""
-    group = (_V1 if _V1.is_dir() else _V2) / f"airlock-bench-{name}"
-    if group.is_dir():
-        group.rmdir()
+    if _group(name).is_dir():
+        _group(name).rmdir()
+
+
+def _group(name: str) -> Path:
+    return (_V1 if _V1.is_dir() else _V2) / f"airlock-bench-{name}"

@@ -5,6 +5,10 @@ a slow moment of the machine nor the days' growth speaks for one of them. Each p
 `flights.ingest`; features, scores and monitoring follow by partition. A worker has one slot: the tasks of a
 stage go in order, those of different stages overlap. `DAYS` of the environment is the whole range, half of it
 with each; `DAYS=120` compares 60 days with 60.
+
+On two cores the workers and eight servers want the same cores, which then limit both parts alike.
+`WORKER_CPUS=0.4` holds each worker to that share of a core, as `cpus` of a container does: what a second one
+adds is then told as on machines of their own. It takes a user who may make control groups.
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ from include.workspace import Workspace
 
 _DAYS = int(os.environ.get("DAYS", "40"))
 _SLOTS = int(os.environ.get("SLOTS", "1"))
+# Share of a core for each worker; 0 where nothing holds them.
 _SHARE = float(os.environ.get("WORKER_CPUS", "0"))
 _ORDER = (1, 2, 2, 1)
 _FIRST, _SECOND = "worker-1", "worker-2"
@@ -125,12 +130,15 @@ def main() -> None:
             for week in WEEKS:
                 replay.week(week)
             found = _measured(made, replay, parts)
+    for name in (_FIRST, _SECOND):
+        cpu_share.release(name)
     one, two = _rows(found, 1), _rows(found, 2)
     publish(
         "backfill",
         [
             Row("days with one worker, and with two", _DAYS / 2, "days"),
             Row("slots of a worker", _SLOTS, "tasks at once"),
+            Row("share of a worker, 0 for as much as it gets", _SHARE, "cores"),
             *one,
             *two,
             Row("one worker's wall / two workers'", one[0].value / two[0].value, "x"),
