@@ -174,11 +174,10 @@ def test_evaluating_again_changes_nothing(tried, easy):
     assert len(registered(tried)) == 1
 
 
-def test_the_champion_evaluated_again_is_not_compared_with_itself(championed):
+def test_the_champion_evaluated_again_is_not_compared_with_itself(championed, flying):
     """Otherwise a training that runs twice would write another decision, and refuse under a margin of 0."""
-    use_case = championed.use_case("flights")
-    run_id, decisions = trained(championed, use_case), championed.ledger.verify()
-    candidate = evaluated(championed, use_case, run_id)
+    run_id, decisions = trained(championed, flying), championed.ledger.verify()
+    candidate = evaluated(championed, flying, run_id)
     assert championed.ledger.verify() == decisions
     assert evidence_of(championed, candidate.decision_id)["champion_state"] == "none"
 

@@ -120,10 +120,9 @@ def test_the_baseline_is_another_model_on_the_same_rows(run):
 
 
 def test_the_same_inputs_give_the_same_run(championed, flying):
-    use_case = championed.use_case("flights")
     (before,) = runs(championed)
     decisions = championed.ledger.verify()
-    again = trained(championed, use_case)
+    again = trained(championed, flying)
     assert again.run_id == before.info.run_id
     assert len(runs(championed)) == 1
     assert championed.ledger.verify() == decisions
