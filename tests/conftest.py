@@ -56,7 +56,6 @@ _LONGEST = (
     "simulation/test_agreement",
     "tests/corpus/",
     "tests/chaos/",
-    "lifecycle/test_guarded",
     "cli/on_airflow/",
     "evaluation/test_stage",
     "training/test_stage",
