@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
+from cli import landing
 from include.settings import PROJECT_ROOT, Settings
 from include.use_case import UseCase, read_use_case
 from include.workspace import Workspace
@@ -24,8 +27,28 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LANDED = ("2013-01-01", "2013-02-12")
-# Its files share one running Airflow, and therefore one worker.
-_TOGETHER = "tests/cli/on_airflow/"
+# Files that share what takes seconds to make in each worker, and therefore one worker.
+_TOGETHER = {
+    "a running Airflow": ("tests/cli/on_airflow/",),
+    "a replay": ("tests/include/simulation/",),
+    "Spark": ("tests/include/features/test_spark", "tests/security/test_models"),
+    "processes to kill, and a store on S3": (
+        "tests/chaos/test_full_disk",
+        "tests/chaos/test_kills",
+        "tests/chaos/test_races",
+        "tests/chaos/test_stores",
+        "tests/include/features/test_stage",
+        "tests/include/ingestion/sources/test_deliveries",
+        "tests/include/ingestion/test_release_kill",
+        "tests/include/ingestion/test_stage_kill",
+        "tests/include/maintenance/test_under_load",
+        "tests/include/test_behind_a_proxy",
+        "tests/include/test_lake",
+        "tests/include/test_ledger",
+        "tests/include/test_storage",
+        "tests/security/test_secrets",
+    ),
+}
 _LONGEST = (
     "lifecycle/test_airflow",
     "lifecycle/test_topology",
@@ -33,7 +56,6 @@ _LONGEST = (
     "simulation/test_agreement",
     "tests/corpus/",
     "tests/chaos/",
-    "lifecycle/test_guarded",
     "cli/on_airflow/",
     "evaluation/test_stage",
     "training/test_stage",
@@ -58,9 +80,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: [part in item.nodeid for part in _LONGEST], reverse=True)
 
 
+def pytest_collection_finish() -> None:
+    """Keep Python's garbage collector from looking, again and again, at a million objects that stay."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give the files that share servers to one worker."""
+    """Give the files that share something costly to one worker."""
     if config.getoption("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -68,7 +96,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Together(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return _TOGETHER if file.startswith(_TOGETHER) else file
+            return next((name for name, files in _TOGETHER.items() if file.startswith(files)), file)
 
     return Together(config, log)
 
@@ -76,6 +104,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell what was broken on purpose: this is the one place that hears of all workers' tests."""
     faults.summarise(terminalreporter)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flights_are_read_once() -> Iterator[None]:
+    """Of the package they come from: a table of a year takes a second to read, whatever part of it lands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landing, "_read", cache(landing._read))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -105,9 +141,7 @@ def flights() -> UseCase:
 @pytest.fixture(scope="session")
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Landing folder with six weeks of real flights, the blizzard of February among them. Only read it."""
-    from cli.landing import land_flights
-
-    return shared(tmp_path_factory, "landing", lambda folder: land_flights(str(folder), *LANDED))
+    return shared(tmp_path_factory, "landing", lambda folder: landing.land_flights(str(folder), *LANDED))
 
 
 @pytest.fixture(scope="session")

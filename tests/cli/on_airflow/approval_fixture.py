@@ -36,7 +36,8 @@ class Promote(BaseOperator):
 
 for name, hours in (("careful", 1), ("alone", 1), ("hasty", 0.002)):
     with DAG(
-        f"{{name}}.train", schedule=None, start_date=datetime(2013, 1, 1, tzinfo=timezone.utc),
+        f"asking.{{name}}", schedule=None, start_date=datetime(2013, 1, 1, tzinfo=timezone.utc),
+        is_paused_upon_creation=False,
         default_args={{"retry_policy": RETRY_POLICY, "retries": 2}},
     ):
         approve = ApproveCandidateOperator(

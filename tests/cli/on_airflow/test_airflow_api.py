@@ -16,6 +16,7 @@ from cli.ports import free_ports
 from cli.records import Running
 from include.errors import ConfigurationError, NotFound, Outage
 from include.settings import Settings
+from tests.cli.on_airflow.guarded import USERS
 
 pytestmark = pytest.mark.servers
 
@@ -187,7 +188,7 @@ def test_airflow_listens_on_loopback_only_and_keeps_secrets_off_command_lines(
     folder = toy_settings.home / "secrets"
     secrets = [value for path in folder.iterdir() for value in json.loads(path.read_text()).values()]
     logs = [path.read_text() for path in (toy_settings.home / "logs").iterdir()]
-    assert len(secrets) == 4
+    assert len(secrets) == 3 + len(USERS)
     assert not [secret for secret in secrets if any(secret in text for text in lines + logs)]
     assert {process.name for process in toy_airflow.processes} == {
         "execution-api",

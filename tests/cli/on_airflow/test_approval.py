@@ -32,7 +32,7 @@ class Waiting:
 
     def start(self, use_case: str) -> str:
         """Start a training as the admin and return its run when it waits for an answer."""
-        run = self.api.trigger(f"{use_case}.train", conf={})
+        run = self.api.trigger(f"asking.{use_case}", conf={})
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not self._asked(run.run_id):
             assert time.monotonic() < deadline, f"nobody is asked: {self.states(use_case, run.run_id)}"
@@ -50,10 +50,10 @@ class Waiting:
         return any("task_id=approve," in line and "state=awaiting_input" in line for line in ended)
 
     def states(self, use_case: str, run_id: str) -> dict[str, str | None]:
-        return {task.task_id: task.state for task in self.api.tasks(f"{use_case}.train", run_id)}
+        return {task.task_id: task.state for task in self.api.tasks(f"asking.{use_case}", run_id)}
 
     def answer(self, use_case: str, run_id: str, option: str, comment: str) -> int:
-        place = f"{use_case}.train/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
+        place = f"asking.{use_case}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
         password = self.settings.airflow_password.get_secret_value()
         login = {"username": self.settings.airflow_user, "password": password}
         with httpx.Client(base_url=self.url, trust_env=False, timeout=60) as client:
@@ -69,26 +69,26 @@ class Waiting:
 @pytest.fixture(scope="module")
 def waiting(toy_settings: Settings, toy_airflow: Running) -> Iterator[Waiting]:
     with AirflowApi.of(toy_settings, toy_airflow.airflow_url) as api:
-        api.wait_for_dags({f"{name}.train" for name in ASKING}, timeout=_PATIENCE_SECONDS)
+        api.wait_for_dags({f"asking.{name}" for name in ASKING}, timeout=_PATIENCE_SECONDS)
         yield Waiting(toy_settings, toy_airflow.airflow_url, api)
 
 
 def test_a_yes_lets_the_training_go_on_and_is_recorded(waiting: Waiting) -> None:
     run_id = waiting.start("alone")
     assert waiting.answer("alone", run_id, "Approve", "slices are fine") == httpx.codes.OK
-    assert waiting.api.wait_for_run("alone.train", run_id, timeout=_PATIENCE_SECONDS).state == "success"
+    assert waiting.api.wait_for_run("asking.alone", run_id, timeout=_PATIENCE_SECONDS).state == "success"
     (decision,) = waiting.ledger.find(use_case="alone", gate="approval")
     user = waiting.settings.airflow_user
     assert (decision.verdict.value, decision.actor) == ("pass", user)
     assert decision.reasons == [f"{user} approved version 1: slices are fine"]
-    assert waiting.api.xcom("alone.train", run_id, "promote") == {"decision_id": decision.id}
+    assert waiting.api.xcom("asking.alone", run_id, "promote") == {"decision_id": decision.id}
     assert waiting.answer("alone", run_id, "Reject", "too late") == httpx.codes.CONFLICT
 
 
 def test_whoever_started_the_training_cannot_approve_it_alone(waiting: Waiting) -> None:
     run_id = waiting.start("careful")
     assert waiting.answer("careful", run_id, "Approve", "it is mine") == httpx.codes.OK
-    assert waiting.api.wait_for_run("careful.train", run_id, timeout=_PATIENCE_SECONDS).state == "failed"
+    assert waiting.api.wait_for_run("asking.careful", run_id, timeout=_PATIENCE_SECONDS).state == "failed"
     assert waiting.states("careful", run_id) == {
         "evaluate": "success",
         "approve": "failed",
@@ -100,10 +100,10 @@ def test_whoever_started_the_training_cannot_approve_it_alone(waiting: Waiting) 
 
 
 def test_silence_is_a_no(waiting: Waiting) -> None:
-    run = waiting.api.trigger("hasty.train", conf={})
-    assert waiting.api.wait_for_run("hasty.train", run.run_id, timeout=_PATIENCE_SECONDS).state == "failed"
+    run = waiting.api.trigger("asking.hasty", conf={})
+    assert waiting.api.wait_for_run("asking.hasty", run.run_id, timeout=_PATIENCE_SECONDS).state == "failed"
     (decision,) = waiting.ledger.find(use_case="hasty", gate="approval")
     assert decision.verdict.value == "refuse"
     assert decision.reasons[0].startswith("nobody answered about version 1 within ")
-    tasks = {task.task_id: task for task in waiting.api.tasks("hasty.train", run.run_id)}
+    tasks = {task.task_id: task for task in waiting.api.tasks("asking.hasty", run.run_id)}
     assert tasks["approve"].try_number == 1, "a refusal is not tried again"

@@ -174,11 +174,10 @@ def test_evaluating_again_changes_nothing(tried, easy):
     assert len(registered(tried)) == 1
 
 
-def test_the_champion_evaluated_again_is_not_compared_with_itself(championed):
+def test_the_champion_evaluated_again_is_not_compared_with_itself(championed, flying):
     """Otherwise a training that runs twice would write another decision, and refuse under a margin of 0."""
-    use_case = championed.use_case("flights")
-    run_id, decisions = trained(championed, use_case), championed.ledger.verify()
-    candidate = evaluated(championed, use_case, run_id)
+    run_id, decisions = trained(championed, flying), championed.ledger.verify()
+    candidate = evaluated(championed, flying, run_id)
     assert championed.ledger.verify() == decisions
     assert evidence_of(championed, candidate.decision_id)["champion_state"] == "none"
 
@@ -230,7 +229,7 @@ def test_an_older_run_does_not_take_the_place_of_a_newer_candidate(championed, e
     assert championed.registry.alias_version("flights", CANDIDATE) == "1"
 
 
-def test_a_champion_that_needs_other_features_is_incompatible(championed, flying, changed, open_home):
+def test_a_champion_that_needs_other_features_is_incompatible(championed, flying, easy, changed, open_home):
     declared = championed.settings.use_cases_dir / "flights" / "features.py"
     folder = championed.settings.home / "use_cases" / "flights"
     folder.mkdir(parents=True)
@@ -240,7 +239,7 @@ def test_a_champion_that_needs_other_features_is_incompatible(championed, flying
         build(flying, day, actor="tests", workspace=other)
     older = newest_champion(other.ledger, "flights").feature_set_version
     other.lake.open("flights", "features").delete(f"feature_set_version = '{older}'")
-    use_case = changed(flying, WITH_CHAMPION | {"training.min_training_partitions": 2})
+    use_case = changed(easy, WITH_CHAMPION | {"training.min_training_partitions": 2})
     run_id = trained(other, use_case, LATER)
     with pytest.raises(GateRefused, match="version 1 cannot score today's features"):
         evaluated(other, use_case, run_id, LATER)

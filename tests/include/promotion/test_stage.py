@@ -73,12 +73,11 @@ def test_a_newer_candidate_replaces_the_champion(challenged, easy):
     assert decision.evidence["champion_as_of"] == AS_OF
 
 
-def test_promoting_again_changes_nothing(championed):
-    use_case = championed.use_case("flights")
+def test_promoting_again_changes_nothing(championed, flying):
     decisions = championed.ledger.verify()
     (decision,) = championed.ledger.find(gate="promotion")
-    candidate = candidate_of(championed, use_case)
-    assert promoted(championed, use_case, candidate).id == decision.id
+    candidate = candidate_of(championed, flying)
+    assert promoted(championed, flying, candidate).id == decision.id
     assert championed.ledger.verify() == decisions
     assert alias(championed) == "1"
 
@@ -148,9 +147,9 @@ def test_a_partition_scored_again_after_a_promotion_keeps_its_model(challenged, 
 # What is refused
 
 
-def test_an_older_model_never_replaces_a_newer_one(challenged, easy):
+def test_an_older_model_never_replaces_a_newer_one(challenged, flying, easy):
     promoted(challenged, easy, candidate_of(challenged, easy, LATER))
-    old = candidate_of(challenged, challenged.use_case("flights"))
+    old = candidate_of(challenged, flying)
     with pytest.raises(GateRefused, match="an older model never replaces a newer one") as refused:
         promoted(challenged, easy, old)
     assert alias(challenged) == "2"
@@ -158,10 +157,10 @@ def test_an_older_model_never_replaces_a_newer_one(challenged, easy):
     assert challenged.ledger.get(refused.value.decision_id).evidence["champion_as_of"] == LATER
 
 
-def test_an_old_model_under_a_newer_date_is_refused(challenged, easy):
+def test_an_old_model_under_a_newer_date_is_refused(challenged, flying, easy):
     """The date comes from whoever calls; the evaluation knows the true one."""
     promoted(challenged, easy, candidate_of(challenged, easy, LATER))
-    old = candidate_of(challenged, challenged.use_case("flights"))
+    old = candidate_of(challenged, flying)
     with pytest.raises(GateRefused, match=r"is not the evaluation of run .* as of 2013-01-18"):
         promoted(challenged, easy, old, as_of="2013-01-18")
     assert alias(challenged) == "2"

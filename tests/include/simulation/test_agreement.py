@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-
-from include.hashing import canonical_json
-from include.ledger import Ledger
-from include.settings import PROJECT_ROOT
-from include.workspace import Workspace
-from tests.include.simulation.conftest import FIRST, LAST
-
-# The tasks of one day after the other, and of each training; what Airflow adds is scheduling and retries.
-OPERATORS = """
-import sys
 from types import SimpleNamespace as Made
+
+import pytest
+
+from airlock.operators.base import AirlockOperator
 from airlock.operators.evaluation import EvaluateCandidateOperator
 from airlock.operators.features import BuildFeaturesOperator
 from airlock.operators.ingestion import IngestBatchOperator
@@ -26,48 +17,13 @@ from airlock.operators.scoring import ScorePartitionOperator
 from airlock.operators.training import TrainCandidateOperator
 from include import partitions
 from include.errors import GateRefused, GateUndecided, NothingToDo
-from include.warmup import LIBRARIES, import_quietly
+from include.hashing import canonical_json
+from include.ledger import Ledger
+from include.settings import get_settings
 from include.workspace import Workspace
+from tests.include.simulation.conftest import FIRST, LAST
 
-import_quietly(LIBRARIES)
 SHUT = (GateRefused, GateUndecided, NothingToDo)
-
-
-def context(key, run_type, conf=None, earlier=None):
-    run = Made(partition_key=key, run_type=run_type, triggering_user_name=None)
-    task = Made(xcom_pull=lambda task_ids: earlier)
-    return {"dag_run": run, "params": conf or {}, "ti": task}
-
-
-def step(operator, *arguments, **named):
-    workspace = Workspace()
-    kwargs = {"task_id": operator.__name__, "use_case": "trips", **named}
-    return operator(**kwargs).step(context(*arguments), workspace.use_case("trips"), workspace)
-
-
-def train(key, run_type, conf):
-    try:
-        run = step(TrainCandidateOperator, key, run_type, conf)
-        run = step(EvaluateCandidateOperator, key, run_type, conf, run, trained_by="train")
-        step(PromoteCandidateOperator, key, run_type, conf, run, evaluated_by="evaluate")
-    except SHUT:
-        pass
-
-
-for day in partitions.span(sys.argv[1], sys.argv[2]):
-    try:
-        for operator in (IngestBatchOperator, BuildFeaturesOperator, ScorePartitionOperator):
-            step(operator, day, "backfill")
-        health = step(MonitorPartitionOperator, day, "backfill")
-    except SHUT:
-        health = {"train_as_of": None}
-    if health["train_as_of"]:
-        order = {"as_of": health["train_as_of"], "decision_id": health["retraining_id"]}
-        train(None, "manual", order | {"reason": "monitoring"})
-    next_day = partitions.shift(day, 1)
-    if partitions.parse(next_day).weekday() == 0:
-        train(next_day, "scheduled", {})
-"""
 # Drawn at random by MLflow, or a name of what was drawn: they differ between any two runs.
 RANDOM = {
     "run_id",
@@ -116,28 +72,56 @@ def _rounded(value: object) -> object:
     return round(value, 9) if isinstance(value, float) else value
 
 
-def test_a_stretch_of_days_gives_the_decisions_of_the_operators(replayed, trips_settings, tmp_path):
+@pytest.fixture
+def installed(trips_settings, tmp_path, monkeypatch):
+    """Settings of an empty installation that tasks find in their environment."""
     settings = trips_settings.model_copy(update={"home": tmp_path / "home"})
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": f"{PROJECT_ROOT}:{PROJECT_ROOT / 'plugins'}",
-        "AIRFLOW_HOME": str(tmp_path / "airflow"),
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-        "AIRLOCK_HOME": str(settings.home),
-        "AIRLOCK_USE_CASES_DIR": str(settings.use_cases_dir),
-        "AIRLOCK_LANDING_URL": settings.landing,
-        "OMP_NUM_THREADS": "1",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", OPERATORS, FIRST, LAST],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    by_operators, simulated = told(Workspace(settings).ledger), told(replayed.workspace.ledger)
+    monkeypatch.setenv("AIRLOCK_HOME", str(settings.home))
+    monkeypatch.setenv("AIRLOCK_USE_CASES_DIR", str(settings.use_cases_dir))
+    monkeypatch.setenv("AIRLOCK_LANDING_URL", settings.landing)
+    get_settings.cache_clear()
+    yield settings
+    get_settings.cache_clear()
+
+
+def step(operator, key, run_type, conf=None, earlier=None, **named):
+    """Do what a task does; each opens the stores itself, as it would in a process of its own."""
+    workspace = Workspace()
+    task: AirlockOperator = operator(task_id=operator.__name__, use_case="trips", **named)
+    run = Made(partition_key=key, run_type=run_type, triggering_user_name=None)
+    context = {"dag_run": run, "params": conf or {}, "ti": Made(xcom_pull=lambda task_ids: earlier)}
+    return task.step(context, workspace.use_case("trips"), workspace)
+
+
+def train(key, run_type, conf):
+    try:
+        run = step(TrainCandidateOperator, key, run_type, conf)
+        run = step(EvaluateCandidateOperator, key, run_type, conf, run, trained_by="train")
+        step(PromoteCandidateOperator, key, run_type, conf, run, evaluated_by="evaluate")
+    except SHUT:
+        pass
+
+
+def live(first, last):
+    """Do the tasks of one day after the other, and of each training; Airflow adds scheduling and retries."""
+    for day in partitions.span(first, last):
+        try:
+            for operator in (IngestBatchOperator, BuildFeaturesOperator, ScorePartitionOperator):
+                step(operator, day, "backfill")
+            health = step(MonitorPartitionOperator, day, "backfill")
+        except SHUT:
+            health = {"train_as_of": None}
+        if health["train_as_of"]:
+            order = {"as_of": health["train_as_of"], "decision_id": health["retraining_id"]}
+            train(None, "manual", order | {"reason": "monitoring"})
+        next_day = partitions.shift(day, 1)
+        if partitions.parse(next_day).weekday() == 0:
+            train(next_day, "scheduled", {})
+
+
+def test_a_stretch_of_days_gives_the_decisions_of_the_operators(replayed, installed):
+    live(FIRST, LAST)
+    by_operators, simulated = told(Workspace(installed).ledger), told(replayed.workspace.ledger)
     gates = {decision[0] for decision in by_operators}
     assert gates >= {"ingestion", "training", "evaluation", "promotion", "drift", "performance", "retraining"}
     assert "trigger_outcome" in gates

@@ -120,10 +120,9 @@ def test_the_baseline_is_another_model_on_the_same_rows(run):
 
 
 def test_the_same_inputs_give_the_same_run(championed, flying):
-    use_case = championed.use_case("flights")
     (before,) = runs(championed)
     decisions = championed.ledger.verify()
-    again = trained(championed, use_case)
+    again = trained(championed, flying)
     assert again.run_id == before.info.run_id
     assert len(runs(championed)) == 1
     assert championed.ledger.verify() == decisions
@@ -258,7 +257,7 @@ def test_rows_of_older_definitions_are_refused(featured, flying, open_home):
     assert runs(featured) == []
 
 
-def test_a_number_without_any_value_is_not_learned_from(featured, flying):
+def test_a_number_without_any_value_is_not_learned_from(featured, easy):
     """A sensor that is broken for weeks: the trees could not be fitted to it."""
     for day in [f"2013-01-{day:02d}" for day in range(1, 14)]:
         rows = featured.lake.read("flights", "features", partitions=[day])
@@ -273,7 +272,7 @@ def test_a_number_without_any_value_is_not_learned_from(featured, flying):
             source_hash="s",
             contract_hash="c",
         )
-    run = trained(featured, flying)
+    run = trained(featured, easy)
     rows = featured.lake.read("flights", "features", partitions=["2013-01-18"])
     assert rows["visibility"].notna().any()
     for tag in (MODEL_TAG, BASELINE_TAG):
@@ -281,8 +280,8 @@ def test_a_number_without_any_value_is_not_learned_from(featured, flying):
         assert np.isfinite(model.predict_proba(rows)).all()
 
 
-def test_missing_days_are_listed(featured, flying, changed):
-    early = changed(flying, {"source.start_date": pd.Timestamp("2012-12-30").date()})
+def test_missing_days_are_listed(featured, easy, changed):
+    early = changed(easy, {"source.start_date": pd.Timestamp("2012-12-30").date()})
     run = trained(featured, early)
     decision = featured.ledger.get(run.decision_id)
     assert decision.verdict.value == "warn"
@@ -292,7 +291,7 @@ def test_missing_days_are_listed(featured, flying, changed):
 
 
 @pytest.mark.timeout(120)
-def test_without_mlflow_the_decision_stays_and_nothing_else_does(featured, flying, open_home):
+def test_without_mlflow_the_decision_stays_and_nothing_else_does(featured, easy, open_home):
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         address = f"http://user:secret@127.0.0.1:{held.getsockname()[1]}"
@@ -300,11 +299,11 @@ def test_without_mlflow_the_decision_stays_and_nothing_else_does(featured, flyin
     with pytest.raises(
         Outage, match=r"MLflow at http://127.0.0.1:\d+ does not answer.*Start it or correct"
     ) as down:
-        trained(cut_off, flying)
+        trained(cut_off, easy)
     assert "secret" not in str(down.value).partition(":")[0]
     (decision,) = featured.ledger.find(gate="training")
     assert decision.verdict.value == "pass"
     assert runs(featured) == []
     assert featured.registry.client.search_model_versions() == []
-    run = trained(featured, flying)
+    run = trained(featured, easy)
     assert run.decision_id == decision.id
