@@ -42,7 +42,8 @@ _SLOTS = int(os.environ.get("SLOTS", "1"))
 # Share of a core for each worker; 0 where nothing holds them.
 _SHARE = float(os.environ.get("WORKER_CPUS", "0"))
 _ORDER = (1, 2, 2, 1)
-_FIRST, _SECOND = "worker-1", "worker-2"
+_IDLE_SECONDS, _IDLE_SHARE = 3.0, 0.05
+_FIRST, _SECOND, _SCHEDULER = "worker-1", "worker-2", "scheduler"
 _DAGS = [f"flights.{stage}" for stage in (*STAGES, "train")]
 
 
@@ -65,17 +66,34 @@ def _parts(first: str) -> list[Week]:
 
 
 def _employ(made: Topology, workers: int) -> None:
-    """Let one worker or both take tasks."""
-    running = made.running.process(_SECOND)
+    """Let one worker or both take tasks, and the scheduler know of so many, as docs/production.md asks."""
+    processes.end([made.running.process(_SCHEDULER)], grace=60)
     if workers == 1:
-        processes.end([running], grace=60)
-    elif not running.alive:
-        made.spawn(_SECOND)
-        while not made.well(_SECOND):
-            time.sleep(0.5)
+        processes.end([made.running.process(_SECOND)], grace=60)
+    elif not made.running.process(_SECOND).alive:
+        _start(made, _SECOND)
+        _wait_until_idle(made, _SECOND)
+    made.shared = made.shared.model_copy(update={"celery_workers": workers})
+    _start(made, _SCHEDULER)
     if _SHARE:
         for name in (_FIRST, _SECOND)[:workers]:
             cpu_share.hold(name, _SHARE, made.running.process(name).members())
+
+
+def _start(made: Topology, name: str) -> None:
+    made.spawn(name)
+    while not made.well(name):
+        time.sleep(0.5)
+
+
+def _wait_until_idle(made: Topology, name: str) -> None:
+    """Wait until a worker has imported what its tasks will need, which it does once, beside taking tasks."""
+    used = cpu_seconds(made.running)[name]
+    while True:
+        time.sleep(_IDLE_SECONDS)
+        before, used = used, cpu_seconds(made.running)[name]
+        if used - before < _IDLE_SHARE * _IDLE_SECONDS:
+            return
 
 
 @dataclass(frozen=True)
