@@ -172,8 +172,10 @@ def _execution(settings: Settings) -> dict[str, dict[str, str]]:
             "delete_worker_pods": "True",
         }
     if broker := settings.celery_broker_url.get_secret_value():
-        # Of each scheduler: what finds no slot waits in Airflow's database, not in Celery's queue.
-        slots = settings.task_slots * settings.celery_workers
+        # Of each scheduler: the rest waits in Airflow's database, in the order of its priority, and not in
+        # Celery's queue. There a worker that ends a task finds the next one; the scheduler would take a
+        # second to learn of the end and to send it.
+        slots = settings.celery_workers * (settings.task_slots + settings.celery_tasks_ahead)
         options["core"] = {"executor": "CeleryExecutor", "parallelism": str(slots), **fork}
         # What a worker had taken and not begun when it was killed is nobody's: Redis would give it out again
         # after hours. A task that only waits for its turn loses nothing by being queued anew. Its token runs

@@ -139,7 +139,12 @@ class Settings(BaseSettings):
         SecretStr(""), description="Redis URL of the queue to Celery workers; empty: LocalExecutor"
     )
     celery_workers: int = Field(
-        2, ge=1, description="Celery workers altogether; no more tasks are queued than all of them have slots"
+        2, ge=1, description="Celery workers altogether; with the slots of each, how many tasks are queued"
+    )
+    celery_tasks_ahead: int = Field(
+        1,
+        ge=0,
+        description="Tasks queued for each Celery worker beside those it works on, see docs/production.md",
     )
     training_queue: str = Field(
         "default",

@@ -67,10 +67,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     return answer
 
 
-def test_no_more_is_queued_than_all_workers_have_slots(found: dict[str, object]) -> None:
+def test_one_task_a_worker_is_queued_beside_those_that_have_a_slot(found: dict[str, object]) -> None:
+    """More would wait in Celery's queue in the order in which they came, whatever their priority."""
     assert found["executor"] == "CeleryExecutor"
     assert found["a worker's slots"] == 3
-    assert found["slots"] == found["all slots"] == 15
+    assert found["slots"] == found["all slots"] == 5 * (3 + 1)
     assert found["a worker's reserve"] == 1
 
 
@@ -91,6 +92,20 @@ def test_a_task_is_queued_anew_before_its_token_is_refused(found: dict[str, floa
 def test_redis_gives_no_task_out_again_that_may_still_run(found: dict[str, float], flights: UseCase) -> None:
     longest = declaration.common(flights, "train", None)["default_args"]["execution_timeout"]
     assert found["seconds until redis gives out again"] > longest.total_seconds()
+
+
+def test_the_order_of_priorities_can_be_kept_to_the_task(tmp_path: Path) -> None:
+    broker = SecretStr("redis://:password@127.0.0.1:1/0")
+    settings = Settings(
+        _env_file=None,
+        home=tmp_path,
+        celery_broker_url=broker,
+        task_slots=3,
+        celery_workers=5,
+        celery_tasks_ahead=0,
+    )
+    environment = airflow_environment(settings, api_port=1, execution_port=2)
+    assert environment["AIRFLOW__CORE__PARALLELISM"] == "15"
 
 
 def test_the_local_executor_has_the_slots_of_this_machine(tmp_path: Path) -> None:
