@@ -14,6 +14,7 @@ adds is then told as on machines of their own. It takes a user who may make cont
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -21,6 +22,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from bench import cpu_share
 from bench.performance.lifecycle import HISTORY, WEEKS, cpu_seconds
@@ -34,7 +37,7 @@ from cli.demo.replay import STAGES, Replay
 from cli.landing import land_flights
 from cli.topology import Topology
 from include import partitions
-from include.settings import Settings
+from include.settings import PROJECT_ROOT, Settings
 from include.workspace import Workspace
 
 _DAYS = int(os.environ.get("DAYS", "40"))
@@ -56,6 +59,15 @@ def living(made: Topology, landed: Path) -> Iterator[tuple[Replay, Workspace]]:
         for dag in _DAGS:
             api.set_paused(dag, False)
         yield Replay(api, workspace.use_case("flights"), workspace, lambda progress: None), workspace
+
+
+def _declare(folder: Path) -> None:
+    """Copy the flights, with a monitoring that orders no training: one part would have it, the others not."""
+    shutil.copytree(PROJECT_ROOT / "include" / "use_cases" / "flights", folder / "flights")
+    path = folder / "flights" / "use_case.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content["monitoring"].setdefault("retraining", {})["triggers"] = []
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 def _parts(first: str) -> list[Week]:
@@ -139,7 +151,11 @@ def main() -> None:
         landed = Path(folder, "landing")
         parts = _parts(partitions.shift(WEEKS[-1].days[-1], 1))
         land_flights(str(landed), HISTORY[0], parts[-1].days[-1])
-        settings = Settings(_env_file=None, home=Path(folder, "spread"), task_slots=_SLOTS)
+        use_cases = Path(folder, "use_cases")
+        _declare(use_cases)
+        settings = Settings(
+            _env_file=None, home=Path(folder, "spread"), use_cases_dir=use_cases, task_slots=_SLOTS
+        )
         with (
             topology.running(settings, workers=2) as made,
             living(made, landed) as (replay, _),
