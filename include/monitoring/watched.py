@@ -71,6 +71,7 @@ class Watched:
             "feature_profiles",
             partitions=[self.partition],
             columns=["column", "count", "nulls", "quantiles", "categories", "mean"],
+            known_by=partitions.parse(self.as_of),
             feature_set_version=self.champion.feature_set_version,
         )
         rows = found.drop_duplicates("column").to_dict(orient="records")
@@ -81,12 +82,13 @@ class Watched:
         """How far the columns of its batch lay from the days before, as the ingestion gate ranked them.
 
         One batch needs no second ranking: see `include.ingestion.evidence.DriftResult`. Empty where there was
-        none.
+        none. A batch that was refused later is not what was scored.
         """
         found = self.workspace.ledger.find(
-            use_case=self.use_case.name, gate=_INGESTION, partition=self.partition, limit=1
+            use_case=self.use_case.name, gate=_INGESTION, partition=self.partition
         )
-        return (found[0].evidence.get("drift") if found else None) or {}
+        let_in = next((decision for decision in found if decision.verdict.opens), None)
+        return (let_in.evidence.get("drift") if let_in else None) or {}
 
     def record(
         self,

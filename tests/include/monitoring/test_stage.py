@@ -153,20 +153,24 @@ def test_drift_is_judged_and_published_by_column(championed, flying, changed):
 
 def test_how_far_the_batch_moved_is_told_by_the_gate_that_let_it_in(championed, flying, changed):
     with_report = changed(flying, {"monitoring.report": True})
-    ranked = DriftResult(magnitude=2.5, p_value=0.04, past=60, columns={"tailnum": 1.1, "origin": 2.5})
-    evidence = IngestionEvidence(files=[], rows=1, drift=ranked)
     subject = Subject(use_case="flights", partition=DAY, as_of="2013-01-21", actor="tests")
-    ruling = Ruling(verdict="pass", reasons=["as usual"], rule="contract")
-    championed.ledger.append(
-        decide(
-            gate="ingestion",
-            subject=subject,
-            ruling=ruling,
-            evidence=evidence,
-            policy=flying.contract,
-            data_refs=[],
+    for verdict, magnitude in (
+        ("pass", 2.5),
+        ("refuse", 9.0),
+    ):  # what was refused later is not what was scored
+        ranked = DriftResult(
+            magnitude=magnitude, p_value=0.04, past=60, columns={"tailnum": 1.1, "origin": 2.5}
         )
-    )
+        championed.ledger.append(
+            decide(
+                gate="ingestion",
+                subject=subject,
+                ruling=Ruling(verdict=verdict, reasons=["seen"], rule="contract"),
+                evidence=IngestionEvidence(files=[], rows=1, drift=ranked),
+                policy=flying.contract,
+                data_refs=[],
+            )
+        )
     watched(championed, with_report)
     rows = championed.lake.read("flights", "metrics", partitions=[DAY]).set_index("name")["value"]
     assert (rows["raw_drift.magnitude"], rows["raw_drift.p_value"]) == (2.5, 0.04)
