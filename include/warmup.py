@@ -42,6 +42,7 @@ LIBRARIES = (
     # Plots of the training report, and the signatures of models.
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
     "model_signing.signing",
     "model_signing.verifying",
     "deltalake",

@@ -9,6 +9,7 @@ import click
 
 from cli.commands.options import examples, json_option, open_workspace
 from cli.commands.output import note, print_heading, print_json, print_table, styled
+from include.plotting import plain_text
 
 if TYPE_CHECKING:
     from include.decisions import Decision
@@ -89,6 +90,7 @@ def _share(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.0%}"
 
 
+@plain_text()
 def _draw(decisions: list[Decision], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from include.plotting import as_png, plain_text
 from include.stats.profile import PROBABILITIES
 
 if TYPE_CHECKING:
@@ -18,12 +18,13 @@ _SHOWN_CATEGORIES = 8
 _ALL, _NEWEST = "#8a94a6", "#c2410c"
 
 
+@plain_text()
 def draw(profiles: pd.DataFrame) -> bytes:
     """Draw one PNG of a feature's profiles, one row a partition, in order: spread, and missing share."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 2.0), layout="constrained", dpi=90)
+    figure = Figure(figsize=(7.2, 2.0), layout="constrained")
     FigureCanvasAgg(figure)
     spread, missing = figure.subplots(1, 2)
     if profiles["kind"].iloc[-1] == "number":
@@ -33,9 +34,7 @@ def draw(profiles: pd.DataFrame) -> bytes:
     _missing(missing, profiles)
     for axis in (spread, missing):
         axis.tick_params(labelsize=7)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return as_png(figure, dpi=90)
 
 
 def _quantiles(axis: Axes, profiles: pd.DataFrame) -> None:

@@ -54,7 +54,7 @@ def render_page(watched: Watched, verdicts: Mapping[str, Decision], evidently: s
         f"<p>Champion: version {escape(watched.champion.version)}, as of {escape(watched.champion.as_of)}. "
         "Reference: what it learned from.</p>"
         f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in explanation.sentences)}</ul>"
-        f'<img alt="What moved, and drift and loss over time" src="data:image/png;base64,{picture}">'
+        f'<img alt="What moved, and drift and loss over time" src="data:image/svg+xml;base64,{picture}">'
         f"<h2>Verdicts</h2><table><tr><th>gate</th><th>verdict</th><th>reasons</th><th>decision</th></tr>"
         f"{rows}</table><h2>Columns of the batch as it came</h2><p>{raw}</p>{beside}</body></html>"
     ).encode()
@@ -81,7 +81,7 @@ def _drift_series(watched: Watched, drifted: Decision) -> Series:
         values[watched.partition] = drifted.evidence["magnitude"]
     # The rank marks what lies above all but a share alpha of the past.
     upper = float(np.quantile(past, 1 - alpha, method="higher")) if past else None
-    return Series("drift magnitude", values, upper)
+    return Series("drift magnitude (band: ordinary)", values, upper)
 
 
 def _loss_series(performed: Decision) -> Series:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from include.plotting import as_svg, plain_text
 from include.stats.profile import PROBABILITIES
 
 if TYPE_CHECKING:
@@ -33,15 +33,16 @@ class Series:
     upper: float | None
 
 
+@plain_text()
 def draw(columns: Sequence[tuple[str, dict[str, Any], dict[str, Any]]], series: Sequence[Series]) -> bytes:
-    """Draw one PNG: a panel for each column, with its profiles before and now, and one for each series."""
+    """Draw one SVG: a panel for each column, with its profiles before and now, and one for each series."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     series = [found for found in series if found.values]  # an empty frame tells nobody anything
     panels = max(len(columns) + len(series), 1)
     wide, high = min(panels, 3), -(-panels // 3)
-    figure = Figure(figsize=(4.2 * wide, 2.9 * high), dpi=90)
+    figure = Figure(figsize=(4.2 * wide, 2.9 * high))
     # In shares of the figure, and between panels of a panel: found once. Matplotlib's own layout measures
     # every label again, which takes as long as drawing all of them.
     figure.subplots_adjust(
@@ -59,16 +60,16 @@ def draw(columns: Sequence[tuple[str, dict[str, Any], dict[str, Any]]], series: 
             _distribution(axis, before, now)
         else:
             _categories(axis, before, now)
+    if columns:
+        axes[0].legend(fontsize=7)  # of all panels: each legend takes as long to place as two of its lines
     for axis, found in zip(axes[len(columns) :], series, strict=False):
         _over_time(axis, found)
     for axis in axes:
         axis.tick_params(labelsize=7)
-        axis.yaxis.set_major_locator(MaxNLocator(5))
+        axis.yaxis.set_major_locator(MaxNLocator(4))
     for axis in axes[len(columns) + len(series) :]:
         axis.set_axis_off()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return as_svg(figure)
 
 
 def _name(axis: Axes, title: str) -> None:
@@ -81,7 +82,6 @@ def _distribution(axis: Axes, before: dict[str, Any], now: dict[str, Any]) -> No
         if row["quantiles"]:
             axis.plot(json.loads(row["quantiles"]), PROBABILITIES, color=colour, label=label)
     axis.set_ylabel("share of rows below", fontsize=7)
-    axis.legend(fontsize=7)
 
 
 def _categories(axis: Axes, before: dict[str, Any], now: dict[str, Any]) -> None:
@@ -98,7 +98,6 @@ def _categories(axis: Axes, before: dict[str, Any], now: dict[str, Any]) -> None
     shown = [name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1]}…" for name in names]
     axis.set_xticks(place, shown, rotation=45)
     axis.set_ylabel("% of rows", fontsize=7)
-    axis.legend(fontsize=7)
 
 
 def _over_time(axis: Axes, found: Series) -> None:
@@ -106,8 +105,7 @@ def _over_time(axis: Axes, found: Series) -> None:
     values = [found.values[day] for day in days]
     _name(axis, found.title)
     if found.upper is not None and days:
-        axis.axhspan(min([0.0, *values]), found.upper, color=_BAND, label="ordinary")
-        axis.legend(fontsize=7)
+        axis.axhspan(min([0.0, *values]), found.upper, color=_BAND)
     axis.plot(range(len(days)), values, color=_BEFORE, marker=".", markersize=3)
     if days:
         axis.plot(len(days) - 1, values[-1], color=_NOW, marker="o")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from include.plotting import plain_text
 from include.simulation.history import History
 from include.simulation.outcome import Outcome, outcome_of
 from include.simulation.policy import Policy
@@ -65,6 +66,7 @@ def write_rows(outcomes: list[Outcome], path: Path) -> None:
                 rows.writerow({"policy": outcome.policy, **values, **joined})
 
 
+@plain_text()
 def draw(outcomes: list[Outcome], path: Path, *, title: str) -> None:
     """Draw the weekly AUC of each policy, and below it when each trained, deployed, harmed and alarmed."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -121,7 +121,8 @@ def volume_p_value(
     usual = _same_weekdays([*earlier, partition], counts, weeks)
     if partition not in usual:
         return None
-    *history, today = [volume_deviation(counts[key], same) for key, same in usual.items()][-past - 1 :]
+    ranked = list(usual.items())[-past - 1 :]
+    *history, today = [volume_deviation(counts[key], same) for key, same in ranked]
     expected = float(np.median(usual[partition]))
     return VolumeRank(counts[partition], expected, today, len(history), rank_p_value(today, history))
 

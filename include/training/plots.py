@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_DPI = 80
 _BINS = 10
 _MODEL, _OTHER, _GUIDE = "#1f5fa8", "#c9772b", "#999999"
 # More points than this are a cloud, and each costs time to draw.
@@ -32,13 +30,6 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
-
-
-def png(figure: Figure) -> bytes:
-    """Return a figure as PNG."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def _figure(*, left: float = 0.13) -> tuple[Figure, Axes]:

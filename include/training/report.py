@@ -13,6 +13,7 @@ import numpy as np
 from include.decisions import code_version
 from include.html_pages import render
 from include.lake import LABEL, PARTITION
+from include.plotting import as_png, plain_text
 from include.problems.base import Array, Labels
 from include.stats.leave_one_out import leave_one_block_out
 from include.training import explaining, plots
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 PAGE = "report/evaluation.html"
 _TEMPLATE = Path(__file__).parent / "templates" / "report.html"
 _ALPHA = 0.1
+_DPI = 80
 _TITLES = {
     "roc": "Does it rank?",
     "precision_recall": "Are its alarms right?",
@@ -60,6 +62,7 @@ class _Judged:
         return self.scores["model"]
 
 
+@plain_text()
 def report(training_set: TrainingSet, drawn: Drawn, run_id: str) -> Report:
     """Draw and write the report of a model; nothing where the holdout has one label only.
 
@@ -79,7 +82,7 @@ def report(training_set: TrainingSet, drawn: Drawn, run_id: str) -> Report:
     )
     intervals = {name: _interval(training_set, judged, name) for name in kind.problem.directions}
     figures = _figures(training_set, drawn, judged, intervals[kind.primary])
-    images = {name: plots.png(figure) for name, figure in figures.items()}
+    images = {name: as_png(figure, dpi=_DPI) for name, figure in figures.items()}
     page = _page(training_set, run_id, judged, intervals, images)
     bounds = {
         f"holdout.{name}.{side}": value

@@ -188,7 +188,7 @@ def test_the_report_is_drawn_from_the_recorded_verdicts_and_stored_once(champion
     path = championed.settings.home / "lake" / "_reports" / health.report
     content, written = path.read_bytes(), path.stat().st_mtime_ns
     assert health.report.startswith(f"flights/{DAY}/monitor-")
-    assert b"data:image/png;base64," in content
+    assert b"data:image/svg+xml;base64," in content
     units = rb"(mph|miles|flights|minutes of the day|inches in the hour)"
     assert re.search(rb"mean [\d.]+ -&gt; [\d.]+ " + units + rb" \(feature \d+ by importance", content)
     assert b"Predictions " in content
