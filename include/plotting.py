@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Names and categories are data: what stands between two dollar signs would be read as a formula, and a broken
-# formula ends the drawing.
-_PLAIN = {"text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "airlock"}
-
 
 @contextmanager
 def plain_text() -> Iterator[None]:
     """Take text as text, in all that is made and saved inside; also a decorator."""
     from matplotlib import rc_context
 
-    with rc_context(_PLAIN):
+    # Names and categories are data: what stands between two dollar signs would be read as a formula, and a
+    # broken formula ends the drawing.
+    with rc_context({"text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "airlock"}):
         yield
 
 

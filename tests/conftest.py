@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from cli import landing
 from include.settings import PROJECT_ROOT, Settings
 from include.use_case import UseCase, read_use_case
 from include.workspace import Workspace
-from tests import servers, without_spark  # noqa: F401
+from tests import mlflow_tables, servers, without_spark  # noqa: F401
 from tests.chaos import matrix as faults
 from tests.kills import Victims
 from tests.sharing import shared
@@ -111,6 +111,12 @@ def _flights_are_read_once() -> Iterator[None]:
     """Of the package they come from: a table of a year takes a second to read, whatever part of it lands."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(landing, "_read", cache(landing._read))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mlflow_begins_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with mlflow_tables.copied_from(partial(shared, tmp_path_factory, "mlflow-tables")):
         yield
 
 

@@ -149,6 +149,7 @@ def declare(folder: Path) -> None:
     if not WHOLE:
         # The report and the fresh process take seconds of each training, and have tests of their own.
         content["training"] |= {"report": "none", "fresh_process": False}
+        content["training"]["model"] |= {"max_iter": 20, "learning_rate": 0.2}
     content["evaluation"] = {"gates": [{"kind": "floor", "min": 0.0}], "min_rows": 2}
     content["monitoring"] = {"report": False}
     path.write_text(yaml.safe_dump(content, sort_keys=False))
