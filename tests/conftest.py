@@ -20,7 +20,7 @@ from include.use_case import UseCase, read_use_case
 from include.workspace import Workspace
 from tests import mlflow_tables, servers, without_spark  # noqa: F401
 from tests.chaos import matrix as faults
-from tests.kills import Victims
+from tests.kills import WHOLE, Victims
 from tests.sharing import shared
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Together(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
+            if WHOLE:  # minutes of kills: what they share is soon made again
+                return nodeid if file == "tests/chaos/test_kills.py" else file
             return next((name for name, files in _TOGETHER.items() if file.startswith(files)), file)
 
     return Together(config, log)

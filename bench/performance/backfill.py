@@ -145,6 +145,17 @@ def _rows(found: list[_Part], workers: int) -> list[Row]:
     ]
 
 
+def _each(found: list[_Part]) -> list[Row]:
+    """Return the parts in their order: two with as many workers should tell the same."""
+    length = _DAYS // len(_ORDER)
+    rows = []
+    for number, part in enumerate(found, start=1):
+        title = f"part {number}, workers: {part.workers}"
+        rows.append(Row(f"{title}: wall", part.wall / length, "s a day"))
+        rows.append(Row(f"{title}: CPU of workers", part.cpu[kind_of(_FIRST)] / length, "s a day"))
+    return rows
+
+
 def main() -> None:
     """Measure and publish."""
     with tempfile.TemporaryDirectory() as folder:
@@ -173,6 +184,7 @@ def main() -> None:
             Row("days with one worker, and with two", _DAYS / 2, "days"),
             Row("slots of a worker", _SLOTS, "tasks at once"),
             Row("share of a worker, 0 for as much as it gets", _SHARE, "cores"),
+            *_each(found),
             *one,
             *two,
             Row("one worker's wall / two workers'", one[0].value / two[0].value, "x"),
