@@ -4,8 +4,8 @@ One installation, started once. Its range of days is cut in four: one worker, tw
 a slow moment of the machine nor the days' growth speaks for one of them. Each part is one backfill of
 `flights.ingest`; features, scores and monitoring follow by partition. A worker has one slot: the tasks of a
 stage go in order, those of different stages overlap. Some days are refused at the door and leave nothing to
-do, so the ratio that counts is the one at equal CPU of the workers. `DAYS` of the environment is the whole range, half of it
-with each; `DAYS=120` compares 60 days with 60.
+do, so the ratio that counts is the one at equal CPU of the workers. `DAYS` of the environment is the whole
+range, half of it with each; `DAYS=120` compares 60 days with 60.
 
 On two cores the workers and eight servers want the same cores, which then limit both parts alike.
 `WORKER_CPUS=0.4` holds each worker to that share of a core, as `cpus` of a container does: what a second one
