@@ -109,15 +109,16 @@ def check(evidence: DriftEvidence, policy: Drift) -> Ruling:
             Verdict.UNDECIDED, f"{evidence.history} earlier days to compare with, needed {policy.min_history}"
         )
     # Read back from the ledger, the columns stand in the order of their names.
-    leading = sorted(evidence.columns.items(), key=lambda item: -item[1].surprise)[:_NAMED_COLUMNS]
+    moved = sorted(evidence.columns.items(), key=lambda item: -item[1].surprise)
+    leading = [(name, found) for name, found in moved if found.distance][:_NAMED_COLUMNS]
     named = ", ".join(
-        f"{name} moved {moved.distance:.3f}, usually {moved.usual:.3f}{_seen(moved)}"
-        for name, moved in leading
+        f"{name} moved {found.distance:.3f}, usually {found.usual:.3f}{_seen(found)}"
+        for name, found in leading
     )
     marked = evidence.p_value <= policy.alpha
     return ruled(
         Verdict.WARN if marked else Verdict.PASS,
-        f"p = {evidence.p_value:.3f} among {evidence.history} days; {named}",
+        f"p = {evidence.p_value:.3f} among {evidence.history} days; {named or 'no column moved'}",
     )
 
 

@@ -90,9 +90,10 @@ def explain(watched: Watched, verdicts: Mapping[str, Decision]) -> Explanation:
 
 
 def most_moved(drifted: Decision) -> list[tuple[str, float]]:
-    """Return the columns of a decision on drift with their surprise, the most surprising first."""
+    """Return the columns that moved by a decision on drift, and their surprise, the most surprising first."""
     columns = drifted.evidence["columns"].items()
-    return sorted(((name, moved["surprise"]) for name, moved in columns), key=lambda item: -item[1])
+    moved = [(name, found["surprise"]) for name, found in columns if found["distance"]]
+    return sorted(moved, key=lambda item: -item[1])
 
 
 def _raw(drifted: Mapping[str, Any]) -> list[str]:

@@ -316,3 +316,11 @@ def test_verdicts(changes, verdict, reason):
     assert reason in ruling.reasons[0]
     assert "hour" not in ruling.reasons[0]
     assert ruling.error_rate == 0.05
+
+
+def test_a_column_that_stayed_where_it_was_is_not_named():
+    stayed = {"wind (nulls)": ColumnDrift(distance=0.0, usual=0.0, surprise=0.0)}
+    moved = {"wind": ColumnDrift(distance=0.1, usual=0.2, surprise=-0.8)}
+    for columns, named in ((stayed | moved, "wind moved 0.100, usually 0.200"), (stayed, "no column moved")):
+        evidence = DriftEvidence(magnitude=0.0, columns=columns, history=30, p_value=1.0)
+        assert check(evidence, Drift()).reasons == [f"p = 1.000 among 30 days; {named}"]
