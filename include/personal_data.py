@@ -55,15 +55,21 @@ def _is_phone(text: str, region: str | None) -> bool:
 
 
 def _is_card(text: str, _region: str | None) -> bool:
+    found = _CARD.findall(text)
+    if not found:
+        return False
     from stdnum import luhn
 
-    return any(luhn.is_valid(re.sub(r"[ -]", "", found)) for found in _CARD.findall(text))
+    return any(luhn.is_valid(re.sub(r"[ -]", "", number)) for number in found)
 
 
 def _is_iban(text: str, _region: str | None) -> bool:
+    found = _IBAN.findall(text)
+    if not found:
+        return False
     from stdnum import iban
 
-    return any(iban.is_valid(found) for found in _IBAN.findall(text))
+    return any(iban.is_valid(account) for account in found)
 
 
 DETECTORS = (

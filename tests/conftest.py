@@ -37,6 +37,7 @@ _TOGETHER = {
         "tests/chaos/test_kills",
         "tests/chaos/test_races",
         "tests/chaos/test_stores",
+        "tests/corpus/",
         "tests/include/features/test_stage",
         "tests/include/ingestion/sources/test_deliveries",
         "tests/include/ingestion/test_release_kill",
@@ -54,7 +55,6 @@ _LONGEST = (
     "lifecycle/test_topology",
     # Before the next Airflow: with three at once, two cores spend more on each of them.
     "simulation/test_agreement",
-    "tests/corpus/",
     "tests/chaos/",
     "cli/on_airflow/",
     "evaluation/test_stage",
@@ -75,6 +75,11 @@ if sys.modules["__main__"].__spec__ is None and not hasattr(sys.modules["__main_
     sys.modules["__main__"].__spec__ = ModuleSpec("__main__", None)
 
 
+def pytest_collectstart() -> None:
+    """What is imported to collect the tests stays: looking for what to free would take seconds."""
+    gc.disable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that workers which share the files end together."""
     items.sort(key=lambda item: [part in item.nodeid for part in _LONGEST], reverse=True)
@@ -84,6 +89,7 @@ def pytest_collection_finish() -> None:
     """Keep Python's garbage collector from looking, again and again, at a million objects that stay."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
-from include.settings import PROJECT_ROOT
 from tests.corpus.desk import DAY, Desk, parquet, use_case
 from tests.corpus.run import all_cases, run
 from tests.corpus.values import changed
+from tests.corpus.weighing import weigh_bombs
+from tests.kills import Victims
 
 MEGABYTES = 400
 
@@ -29,18 +29,13 @@ def test_every_broken_batch_is_judged_and_named_as_it_must_be(desk: Desk) -> Non
     assert desk.workspace.ledger.verify()[0] > len(cases) / 2
 
 
-def test_bombs_are_refused_in_little_memory() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.corpus", "--bombs"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=PROJECT_ROOT,
-    )
-    found = json.loads(done.stdout.splitlines()[-1])
+def test_bombs_are_refused_in_little_memory(victims: Victims, tmp_path: Path) -> None:
+    # In a process whose peak is that of nothing else.
+    victims.side_by_side((weigh_bombs, tmp_path / "found.json"))
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert found["cases"] >= 15
-    assert found["wrong"] == 0
-    assert found["megabytes"] < MEGABYTES
+    assert found["wrong"] == []
+    assert 0 < found["megabytes"] < MEGABYTES
 
 
 def test_the_decision_follows_the_flags_and_records_what_it_saw(desk: Desk) -> None:

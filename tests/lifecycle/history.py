@@ -17,6 +17,7 @@ from bench.performance.lifecycle import bare
 from cli.demo.calendar import Week, weeks_from
 from cli.demo.replay import Replay
 from include import partitions
+from include.saved_models import examined
 from include.warmup import LIBRARIES, import_quietly
 from tests.lifecycle.conftest import Installation
 
@@ -52,9 +53,12 @@ def live(installation: Installation, week: Week) -> None:
 def _without_airflow(installation: Installation, days: Sequence[str], *, train: bool) -> None:
     import_quietly(LIBRARIES)
     # As Airlock starts every process: sums of several threads differ in their last bits. Nobody opens the
-    # pages of these days, and Evidently's are a third of a day's work.
+    # pages of these days and trainings, and they are a third of the work; models are loaded in a process of
+    # their own where Airflow trains.
     with (
         threadpool_limits(1),
         patch("include.monitoring.reporting.render_report", return_value=b"<html></html>"),
+        patch("include.training.recording._report", return_value={}),
+        patch("include.saved_models._asked_afresh", lambda question, uri, threads: examined(question)),
     ):
         bare(installation.workspace.settings, [days], train=train)
