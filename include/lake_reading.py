@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from include.errors import ConfigurationError, NotFound
 from include.hashing import digest
-from include.lake_datasets import dataset_of
+from include.lake_datasets import dataset_of, rows_of
 from include.lake_names import FEATURE_SET_VERSION, PARTITION, SIDE_TABLE_PREFIX, TABLES
 from include.lake_opening import OpenTables
 from include.lake_outages import outage, outages
@@ -164,10 +164,18 @@ class LakeReader:
         if unknown := sorted(set(columns or ()) - set(known)):
             raise NotFound(f"Table {self.uri(use_case, table)} has no column {unknown}; it has {known}")
         condition = _condition(known, known_by, feature_set_version)
+        only = {} if feature_set_version is None else {FEATURE_SET_VERSION: feature_set_version}
         with outages(self.root):
-            source = self.dataset(delta, partitions)
             wanted = None if columns is None else list(dict.fromkeys([*columns, PARTITION]))
-            rows: pd.DataFrame = source.to_table(columns=wanted, filter=condition).to_pandas()
+            found = rows_of(
+                delta,
+                self._options,
+                partitions=partitions,
+                columns=wanted,
+                condition=condition,
+                only=only,
+            )
+            rows: pd.DataFrame = found.to_pandas()
         rows = rows.sort_values(PARTITION, kind="stable", ignore_index=True)
         return rows if columns is None else rows[list(columns)]
 

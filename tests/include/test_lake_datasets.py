@@ -1,13 +1,15 @@
 """The files of a table are opened as the Delta library opens them, wherever they lie."""
 
 from datetime import date
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, Field, write_deltalake
 from deltalake.exceptions import DeltaProtocolError
+from pyarrow.parquet import ParquetFile
 
 from include.lake import Lake
 from include.lake_datasets import dataset_of
@@ -63,6 +65,46 @@ def test_a_file_too_large_to_be_asked_for_whole_is_read_in_parts(lake: Lake, mon
     whole = lake.read("uc", "features")
     monkeypatch.setattr("include.lake_datasets._WHOLE_BYTES", 1)
     pd.testing.assert_frame_equal(lake.read("uc", "features"), whole)
+
+
+def test_small_files_that_are_read_one_by_one_give_what_a_dataset_gives(lake: Lake, monkeypatch) -> None:
+    columns = (None, ["x"], ["partition"], ["more", "x", "feature_set_version"])
+    days, versions = (None, DAYS[1:], []), (None, "two", "three")
+    for chosen, version, known_by in product(columns, versions, (None, date(2013, 1, 9), date(2013, 1, 10))):
+        asked = {"columns": chosen, "feature_set_version": version, "known_by": known_by}
+        found = [lake.read("uc", "features", partitions=some, **asked) for some in days]
+        with monkeypatch.context() as patch:
+            patch.setattr("include.lake_datasets._SMALL_BYTES", 0)
+            expected = [lake.read("uc", "features", partitions=some, **asked) for some in days]
+        for one, other in zip(found, expected, strict=True):
+            pd.testing.assert_frame_equal(one, other)
+
+
+def test_files_from_before_a_column_was_added_or_widened_are_read_as_the_table_is_today(
+    tmp_path: Path, monkeypatch
+) -> None:
+    uri = str(tmp_path / "uc" / "features")
+    old = pa.table({"partition": [DAYS[0], None], "x": pa.array([1, None], pa.int32())})
+    write_deltalake(uri, old, partition_by=["partition"])
+    new = pa.table({"partition": [DAYS[1]], "x": pa.array([2**40], pa.int64()), "a.b": ["new"]})
+    DeltaTable(uri).alter.add_columns([Field("a.b", "string")])
+    write_deltalake(uri, new.set_column(1, "x", pa.array([2**20], pa.int32())), mode="append")
+    lake = Lake(str(tmp_path))
+    found = lake.read("uc", "features")
+    assert found["a.b"].isna().tolist() == [True, False, True]
+    monkeypatch.setattr("include.lake_datasets._SMALL_BYTES", 0)
+    pd.testing.assert_frame_equal(found, lake.read("uc", "features"))
+
+
+def test_files_of_other_feature_sets_are_not_opened(lake: Lake, monkeypatch) -> None:
+    opened = []
+    monkeypatch.setattr(
+        "pyarrow.parquet.ParquetFile",
+        lambda path, **how: opened.append(str(path)) or ParquetFile(path, **how),
+    )
+    lake.read("uc", "features", feature_set_version="one")
+    assert all("feature_set_version=one" in path for path in opened)
+    assert len(opened) in {0, len(DAYS)}, "of a store, none is read by itself"
 
 
 def test_only_the_files_of_the_partitions_are_opened(lake: Lake) -> None:
