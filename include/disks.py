@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,14 +43,3 @@ def room(place: str | Path) -> Iterator[None]:
         if (full := full_disk(str(place), error)) is None:
             raise
         raise full from error
-
-
-@contextmanager
-def task_folder() -> Iterator[Path]:
-    """Make a folder that is gone with its work.
-
-    Raises:
-        DiskFull: there is no room for what the work puts into it.
-    """
-    with room(tempfile.gettempdir()), tempfile.TemporaryDirectory(prefix="airlock-") as folder:
-        yield Path(folder)

@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -165,6 +166,7 @@ def _victim(
     *args: Any,
 ) -> None:
     os.environ.update(environment)
+    tempfile.tempdir = None  # looked up again, in this environment
     pipe.send("ready")
     counted = [0]
     if line is not None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 
 from include import partitions
 from include.decisions import Decision, Ruling, Subject, decide
-from include.disks import task_folder
 from include.errors import GateRefused, NotFound
 from include.ingestion.evidence import BATCH
 from include.ingestion.publishing import lake_table
@@ -24,6 +23,7 @@ from include.ingestion.sources import contract_of
 from include.ingestion.staged import StagedTable, write_staged
 from include.lake import TableRef
 from include.quarantine import DISCARD, HELD, RELEASE, keep_selection, read_quarantine
+from include.task_folders import task_folder
 from include.use_case import UseCase
 from include.use_case_sections import Contract, RulePolicy
 from include.use_case_sections.contract import TABLE_RULES

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from include import partitions
-from include.disks import task_folder
 from include.errors import ConfigurationError
 from include.hashing import digest
 from include.ingestion.publishing import lake_table, publish
@@ -23,6 +22,7 @@ from include.lake import AUDIT_COLUMNS, RELEASED_BY, Lake, TableRef
 from include.lake_outages import outages
 from include.quarantine import HELD, RELEASED, TABLE, Settlement, read_quarantine, settlements
 from include.snapshots import take_snapshot
+from include.task_folders import task_folder
 from include.use_case import UseCase
 from include.workspace import Workspace
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from include import partitions
 from include.decisions import Decision, Subject, decide
-from include.disks import task_folder
 from include.errors import GateRefused
 from include.flags import switched
 from include.ingestion import gate, publishing, reporting, settling
@@ -24,6 +23,7 @@ from include.ingestion.sources import Delivery, contract_of, stage_delivery
 from include.lake import TableRef
 from include.quarantine import settlements
 from include.snapshots import take_snapshot
+from include.task_folders import task_folder
 from include.use_case import UseCase
 from include.workspace import Workspace
 

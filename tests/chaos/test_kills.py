@@ -21,14 +21,23 @@ AT_INSTANTS, AT_LINES = (15, 15) if WHOLE else (0, 1)
 SHORT = ("ingest", "score")
 
 
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the killed and those who come after them put temporary files, and nobody else."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
 @pytest.mark.parametrize("stage", WORKS if WHOLE else SHORT)
 def test_a_killed_stage_is_completed_by_the_next_run(
-    undisturbed: Undisturbed, victims: Victims, matrix: Matrix, tmp_path: Path, stage: str
+    undisturbed: Undisturbed, victims: Victims, matrix: Matrix, temporary: Path, stage: str
 ) -> None:
-    before = undisturbed.before(stage)
+    before, homes = undisturbed.before(stage), temporary.parent
 
     def again(name: str) -> tuple[str, str, str]:
-        made = before.copy(tmp_path / name)
+        made = before.copy(homes / name)
         return str(made.home), str(made.use_cases), stage
 
     lines = victims.lines(do, *again("lines"))
@@ -43,9 +52,10 @@ def test_a_killed_stage_is_completed_by_the_next_run(
         work = again(f"{number}")
         struck = kill(place, do, *work)
         victims.seconds(do, *work)
+        assert not list(temporary.glob("airlock-*/work")), "a killed task leaves no copies of rows behind"
         torn = Installation(Path(work[0]), Path(work[1]))
         check(torn.workspace, USE_CASE, models=False)
         undisturbed.compare(stage, torn, settled=stage in SETTLED)
         outcome = "completed" if struck else "missed"
         matrix.record(stage=stage, fault=fault, place=place, outcome=outcome, seed=SEED)
-        shutil.rmtree(tmp_path / f"{number}")
+        shutil.rmtree(homes / f"{number}")

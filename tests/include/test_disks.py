@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +13,13 @@ import sqlalchemy as sa
 from deltalake.exceptions import DeltaError
 from mlflow.exceptions import MlflowException
 
-from include.disks import full_disk, room, task_folder
+from include.disks import full_disk, room
 from include.errors import DiskFull, Outage
 from include.lake_outages import outages
 from include.ledger import Ledger
 from include.mlflow_outages import mlflow_outages
 from include.storage import LocalStore
+from include.task_folders import task_folder
 from tests.include.test_ledger import decision
 
 SAID = [
@@ -105,10 +105,3 @@ def test_a_ledger_that_may_not_grow_is_an_outage_and_stays_whole(tmp_path: Path)
 def _append_many(ledger: Ledger) -> None:
     for number in range(2, 400):
         ledger.append(decision(number, partition=None))
-
-
-def test_a_task_folder_is_gone_with_its_work() -> None:
-    with task_folder() as folder:
-        (folder / "file").write_bytes(b"x")
-        assert folder.parent == Path(tempfile.gettempdir())
-    assert not folder.exists()
