@@ -37,9 +37,14 @@ def task_folder() -> Iterator[Path]:
     with room(parent), tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
         folder = Path(name)
         with (folder / _LOCK_DRAFT).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            # Held before it has its name: nobody ever finds a lock that is only about to be taken.
-            (folder / _LOCK_DRAFT).rename(folder / _LOCK)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            except OSError as error:
+                # Some network file systems know no locks. Without one, nobody removes the folder for us.
+                logger.warning("%s cannot be locked (%s): if this task is killed, remove it", folder, error)
+            else:
+                # Held before it has its name: nobody ever finds a lock that is only about to be taken.
+                (folder / _LOCK_DRAFT).rename(folder / _LOCK)
             (folder / _WORK).mkdir()
             yield folder / _WORK
 

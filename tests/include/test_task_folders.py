@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -87,3 +88,17 @@ def test_what_cannot_be_removed_holds_nothing_up(elsewhere: Path, monkeypatch, c
     with task_folder() as folder:
         assert folder.exists()
     assert "airlock-broken, which a killed task has left, could not be removed" in caplog.text
+
+
+def test_where_nothing_can_be_locked_the_work_goes_on(elsewhere: Path, monkeypatch, caplog) -> None:
+    def unknown(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fcntl.flock", unknown)
+        with task_folder() as folder:
+            assert folder.exists()
+    assert (
+        "cannot be locked ([Errno 37] No locks available): if this task is killed" in caplog.text
+    )
+    assert list(elsewhere.iterdir()) == []
