@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from include.disks import room
@@ -34,19 +34,20 @@ def task_folder() -> Iterator[Path]:
     """
     parent = Path(tempfile.gettempdir())
     _remove_abandoned(parent)
-    with room(parent), tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
+    # The lock is given back after the folder is gone: nobody else begins to remove it meanwhile.
+    with room(parent), ExitStack() as held, tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
         folder = Path(name)
-        with (folder / _LOCK_DRAFT).open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            except OSError as error:
-                # Some network file systems know no locks. Without one, nobody removes the folder for us.
-                logger.warning("%s cannot be locked (%s): if this task is killed, remove it", folder, error)
-            else:
-                # Held before it has its name: nobody ever finds a lock that is only about to be taken.
-                (folder / _LOCK_DRAFT).rename(folder / _LOCK)
-            (folder / _WORK).mkdir()
-            yield folder / _WORK
+        lock = held.enter_context((folder / _LOCK_DRAFT).open("w"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            # Some network file systems know no locks. Without one, nobody removes the folder for us.
+            logger.warning("%s cannot be locked (%s): if this task is killed, remove it", folder, error)
+        else:
+            # Held before it has its name: nobody ever finds a lock that is only about to be taken.
+            (folder / _LOCK_DRAFT).rename(folder / _LOCK)
+        (folder / _WORK).mkdir()
+        yield folder / _WORK
 
 
 def _remove_abandoned(parent: Path) -> None:
@@ -56,7 +57,8 @@ def _remove_abandoned(parent: Path) -> None:
             # Of other users, and of those who put a link where a folder is expected, nothing is touched.
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                 continue
-            with lock.open("a") as held:
+            # Not made anew where its task removes it at this moment: that folder could not be removed.
+            with lock.open("r+") as held:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder)
         except BlockingIOError:

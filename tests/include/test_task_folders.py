@@ -6,6 +6,7 @@ import errno
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,6 +67,18 @@ def test_a_killed_task_leaves_what_the_next_one_removes(elsewhere: Path) -> None
         assert list(elsewhere.iterdir()) == [held.parent]
 
 
+def test_many_who_come_and_go_do_not_get_in_each_others_way(elsewhere: Path) -> None:
+    def come_and_go(number: int) -> None:
+        for _ in range(150):
+            with task_folder() as folder:
+                (folder / "rows").write_text(str(number))
+                assert (folder / "rows").read_text() == str(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(come_and_go, range(4)))
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_what_only_looks_like_one_is_left_alone(elsewhere: Path, tmp_path_factory) -> None:
     precious = tmp_path_factory.mktemp("precious")
     (precious / "lock").write_text("")
@@ -98,7 +111,5 @@ def test_where_nothing_can_be_locked_the_work_goes_on(elsewhere: Path, monkeypat
         patch.setattr("fcntl.flock", unknown)
         with task_folder() as folder:
             assert folder.exists()
-    assert (
-        "cannot be locked ([Errno 37] No locks available): if this task is killed" in caplog.text
-    )
+    assert "cannot be locked ([Errno 37] No locks available): if this task is killed" in caplog.text
     assert list(elsewhere.iterdir()) == []
